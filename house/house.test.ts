@@ -1,0 +1,235 @@
+/**
+ * What a machine can check of the structure: which package may import which, core's floors, what no file may hold, and
+ * that `docs/errors.md` is what the error modules say. Taste is for readers; lint rules live in `.oxlintrc.json`.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "..")
+
+/** A package may import those in its row, and nothing else of ours. */
+const arrows: Record<string, ReadonlyArray<string>> = {
+  core: [],
+  testkit: ["core"],
+  "store-sqlite": ["core"],
+  "provider-ollama": ["core"],
+  "provider-python": ["core"],
+  "mini-ollama": [],
+  cli: ["core", "store-sqlite", "provider-ollama", "provider-python"]
+}
+
+/** What core's files may import from outside besides `effect`. */
+const outside: Record<string, ReadonlyArray<string>> = {
+  "Condition.ts": ["@marcbachmann/cel-js"],
+  "Files.ts": ["node:fs", "node:path"],
+  "JsonSchemaCheck.ts": ["@cfworker/json-schema"],
+  "YamlText.ts": ["yaml"]
+}
+
+/** Core's floors, lowest first. A file imports from lower floors, and from its own without a cycle. */
+const floors: ReadonlyArray<ReadonlyArray<string>> = [
+  // words
+  [
+    "Contract",
+    "Diagnostic",
+    "Errors",
+    "Event",
+    "Failure",
+    "Json",
+    "ProviderErrors",
+    "Run",
+    "StoreErrors",
+    "Summary",
+    "SystemErrors",
+    "Task",
+    "TaskErrors",
+    "Ulid",
+    "Workflow",
+    "WorkflowErrors"
+  ],
+  // reading
+  [
+    "CallCheck",
+    "Check",
+    "Complaints",
+    "Condition",
+    "Duration",
+    "ExpressionText",
+    "ExpressionTree",
+    "ExpressionValue",
+    "Field",
+    "Finding",
+    "InputFile",
+    "JsonSchemaCheck",
+    "JsonSchemaIssue",
+    "JsonSchemaSample",
+    "JsonSchemaWords",
+    "JsonText",
+    "Lookup",
+    "Plan",
+    "Position",
+    "Redaction",
+    "Reference",
+    "ReferenceCheck",
+    "ReferenceSyntax",
+    "ResultPath",
+    "Retry",
+    "SecretMarker",
+    "Spelling",
+    "TaskFile",
+    "WorkflowFile",
+    "YamlText"
+  ],
+  // seams
+  [
+    "Backend",
+    "BuiltIn",
+    "Cursor",
+    "DataV1",
+    "Executor",
+    "Files",
+    "Hints",
+    "KeyValues",
+    "Leases",
+    "LlmV1",
+    "MemoryStore",
+    "Method",
+    "Protocol",
+    "Provider",
+    "Providers",
+    "PythonV1",
+    "Secrets",
+    "Store",
+    "TaskContext",
+    "TimerV1"
+  ],
+  // engine
+  [
+    "Alarm",
+    "Drive",
+    "Driver",
+    "Ending",
+    "Fan",
+    "Host",
+    "Journal",
+    "Live",
+    "Scheduler",
+    "Simulator",
+    "Slots",
+    "TaskRun",
+    "Views",
+    "Watch"
+  ],
+  // the door
+  ["Gleitzeit", "Settings", "index"]
+]
+
+/** Words of the language or the platform that have no place in `src`, but for the files named. */
+const forbidden: ReadonlyArray<readonly [pattern: RegExp, why: string, except: ReadonlyArray<string>]> = [
+  [/\bany\b/, "any", []],
+  [/\basync\b|(?<!\.)\bawait\b/, "a Promise", ["cli/src/bin.ts", "provider-ollama/src/OllamaClient.ts"]],
+  [/\bconsole\./, "console", []],
+  [/\bDate\.now\(|\bnew Date\(\)/, "the wall clock", []],
+  [/\bMath\.random\(/, "chance", []],
+  [/\bprocess\.env\b/, "the environment", []],
+  [/\bsetTimeout\(|\bsetInterval\(/, "a timer", []]
+]
+
+const files = Object.keys(arrows).flatMap((home) =>
+  readdirSync(join(root, "packages", home, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => ({ home, file, path: join(root, "packages", home, "src", file) }))
+)
+
+const read = (path: string) => readFileSync(path, "utf8")
+
+interface Import {
+  readonly target: string
+  readonly type: boolean
+}
+
+const imports = (path: string): ReadonlyArray<Import> =>
+  [...read(path).matchAll(/^(?:import|export)\s+(type\s)?[^"']*?from\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    (match) => ({
+      target: match[2] ?? match[3] ?? "",
+      type: match[1] !== undefined
+    })
+  )
+
+const code = (path: string) =>
+  read(path).replaceAll(
+    /\/\*[\s\S]*?\*\/|\/\/.*|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"|\/(?:\\.|[^/\\\n])+\/[a-z]*(?=[.,)])/g,
+    ""
+  )
+
+describe("every file", () => {
+  it.each(files)("$home/src/$file opens with what it is", ({ path }) => {
+    assert.match(read(path), /^(#!.*\n)?\/\*\*/)
+  })
+
+  it.each(files)("$home/src/$file imports only what its package may", ({ home, path }) => {
+    for (const { target } of imports(path)) {
+      if (target.startsWith(".")) {
+        const inside = relative(join(root, "packages", home, "src"), resolve(dirname(path), target))
+        assert.isFalse(inside.startsWith(".."), `${target} leaves the package`)
+      } else if (target.startsWith("@gleitzeit/") || target === "gleitzeit") {
+        assert.include([...(arrows[home] ?? [])], target.replace(/^@gleitzeit\/([^/]+).*/, "$1"))
+      }
+    }
+  })
+
+  it.each(files)("$home/src/$file holds nothing forbidden", ({ file, home, path }) => {
+    const text = code(path)
+    for (const [pattern, why, except] of forbidden) {
+      if (!except.includes(`${home}/src/${file}`)) assert.notMatch(text, pattern, why)
+    }
+  })
+})
+
+describe("core", () => {
+  const core = files.filter(({ home }) => home === "core")
+  const floorOf = (file: string) => floors.findIndex((floor) => floor.includes(file.replace(".ts", "")))
+
+  it.each(core)("$file stands on a floor", ({ file }) => assert.isAtLeast(floorOf(file), 0))
+
+  it.each(core)("$file imports from its own floor and those below", ({ file, path }) => {
+    for (const { target } of imports(path)) {
+      if (target.startsWith("./")) assert.isAtMost(floorOf(target.slice(2)), floorOf(file), target)
+    }
+  })
+
+  it.each(core)("$file reaches outside only where it may", ({ file, path }) => {
+    for (const { target } of imports(path)) {
+      if (!target.startsWith(".") && target !== "effect") assert.include([...(outside[file] ?? [])], target)
+    }
+  })
+
+  it("has no cycle of imports", () => {
+    const graph = new Map(
+      core.map(({ file, path }) => [
+        file,
+        imports(path).flatMap(({ target, type }) => (target.startsWith("./") && !type ? [target.slice(2)] : []))
+      ])
+    )
+    const done = new Set<string>()
+    const visit = (file: string, trail: ReadonlyArray<string>): void => {
+      assert.notInclude(trail, file, `${[...trail, file].join(" -> ")}`)
+      if (done.has(file)) return
+      for (const next of graph.get(file) ?? []) visit(next, [...trail, file])
+      done.add(file)
+    }
+    for (const file of graph.keys()) visit(file, [])
+  })
+})
+
+describe("docs", () => {
+  it("errors.md is what the error modules say", () => {
+    const generated = execFileSync(process.execPath, ["--conditions=gz-source", "scripts/errors.mjs"], {
+      cwd: root,
+      encoding: "utf8"
+    })
+    assert.strictEqual(read(join(root, "docs/errors.md")), generated)
+  })
+})

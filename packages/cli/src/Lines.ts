@@ -1,0 +1,107 @@
+/** A run as plain lines, for logs and for where there is no terminal. Pure. */
+import type { Event, Gleitzeit } from "@gleitzeit/core"
+import * as Text from "./Text.ts"
+import { explain, readable } from "./View.ts"
+
+export interface Options {
+  /** Results and logs of tasks too. */
+  readonly verbose: boolean
+  /** How a time is written. Default: the local time of day. */
+  readonly clock?: (millis: number) => string
+}
+
+/** What is worth a line, and its details beneath it. `now` stands in for what has no time of its own. */
+export const ofLive = (live: Gleitzeit.Live, now: number, options: Options): ReadonlyArray<string> => {
+  switch (live._tag) {
+    case "Started":
+      return [
+        `${at(live.at, options)} ${name(live.task)} started${live.attempt > 1 ? ` (attempt ${live.attempt})` : ""}`
+      ]
+    case "Chunk":
+      return options.verbose && live.chunk._tag === "Log"
+        ? [`${at(now, options)} ${name(live.task)} | ${Text.flat(live.chunk.message)}`]
+        : []
+    case "Event":
+      return ofEvent(live.event, options)
+  }
+}
+
+/** A recorded event. */
+export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<string> => {
+  const time = at(event.at, options)
+  switch (event._tag) {
+    case "RunCreated":
+      return [`${time} run of ${Text.flat(event.workflow.name)}: ${Text.count(event.workflow.tasks.length, "task")}`]
+    case "RunResumed":
+      return [`${time} run resumed`]
+    case "TaskStarted":
+      return [`${time} ${name(event.task)} begins, once (attempt ${event.attempt})`]
+    case "TaskExpanded":
+      return [`${time} ${name(event.task)} has ${Text.count(event.items.length, "item")}`]
+    case "TaskCompleted":
+    case "CallRecorded":
+      return [
+        `${time} ${name(event.task)} completed in ${Text.duration(event.duration)}${used(event)}${simulated(event.result)}`,
+        ...(options.verbose ? beneath(Text.clean(readable(event.result)).trimEnd()) : [])
+      ]
+    case "TaskGathered":
+      return [`${time} ${name(event.task)} completed in ${Text.duration(event.duration)}`]
+    case "TaskFailed": {
+      const [first, ...rest] = explain(event.error)
+      const attempts = event.attempt > 1 ? ` (attempt ${event.attempt})` : ""
+      return [
+        `${time} ${name(event.task)} failed after ${Text.duration(event.duration)}${attempts}: ${first}`,
+        ...beneath(rest.join("\n"))
+      ]
+    }
+    case "TaskRetrying": {
+      const wait = Text.duration(Math.max(0, event.due - event.at))
+      return [
+        `${time} ${name(event.task)} failed (attempt ${event.attempt}), again in ${wait}: ${explain(event.error)[0]}`
+      ]
+    }
+    case "TaskSkipped": {
+      const reason =
+        event.because === "condition"
+          ? "its condition is false"
+          : `"${event.of ?? "?"}" ${event.because === "failed" ? "failed" : "has no value"}`
+      return [`${time} ${name(event.task)} skipped: ${reason}`]
+    }
+    case "CancelRequested":
+      return [`${time} cancelling${event.by === undefined ? "" : `, asked by ${Text.flat(event.by)}`}`]
+    case "RunCompleted":
+      return [`${time} run completed`, ...event.warnings.map((warning) => `${time} warning: ${Text.flat(warning)}`)]
+    case "RunFailed":
+      return [
+        `${time} run failed: ${explain(event.error)[0]}`,
+        ...event.warnings.map((warning) => `${time} warning: ${Text.flat(warning)}`)
+      ]
+    case "RunCancelled":
+      return [`${time} run cancelled`]
+  }
+}
+
+// internal
+
+const at = (millis: number, { clock = Text.clock }: Options): string => clock(millis)
+
+/** A path as it is read: its parts decoded. */
+const name = (path: string): string => {
+  try {
+    return Text.flat(decodeURIComponent(path))
+  } catch {
+    return Text.flat(path)
+  }
+}
+
+const used = ({ usage }: { readonly usage?: { readonly input_tokens?: number; readonly output_tokens?: number } }) => {
+  const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0)
+  return tokens > 0 ? `, ${Text.count(tokens, "token")}` : ""
+}
+
+const simulated = (result: unknown): string =>
+  typeof result === "object" && result !== null && "simulated" in result && result.simulated === true
+    ? ", simulated"
+    : ""
+
+const beneath = (text: string): ReadonlyArray<string> => (text === "" ? [] : Text.indent(text, "    ").split("\n"))

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/**
+ * Where the process begins: what can be answered at once is answered, everything else is loaded from Node's compile
+ * cache. The one top-level `await` of this package.
+ */
+import { constants, enableCompileCache } from "node:module"
+import { setFlagsFromString } from "node:v8"
+import { version } from "./Version.ts"
+
+const { ENABLED, ALREADY_ENABLED } = constants.compileCacheStatus
+const { status } = enableCompileCache()
+
+// Node 22 calls its SQLite experimental whenever it is loaded; every other warning still shows.
+const emit = process.emit
+process.emit = function (this: NodeJS.Process, ...args: Array<unknown>) {
+  const [event, warning] = args
+  if (
+    event === "warning" &&
+    warning instanceof Error &&
+    warning.name === "ExperimentalWarning" &&
+    warning.message.startsWith("SQLite ")
+  ) {
+    return false
+  }
+  return Reflect.apply(emit, this, args)
+} as typeof emit
+
+if (process.argv.length === 3 && process.argv[2] === "--version") {
+  process.stdout.write(`gleitzeit ${version}\n`)
+} else {
+  // The cache gets what is compiled when a file is loaded: while V8 compiles lazily that leaves out nearly every function.
+  const cached = status === ENABLED || status === ALREADY_ENABLED
+  if (cached) setFlagsFromString("--no-lazy")
+  const { start } = await import("./start.ts")
+  if (cached) setFlagsFromString("--lazy")
+  start(process.argv.slice(2))
+}

@@ -1,0 +1,122 @@
+/** `gleitzeit call METHOD [PARAMS]` */
+import { Diagnostic, Errors, Gleitzeit } from "@gleitzeit/core"
+import { Effect, Option, Result, Schema } from "effect"
+import * as Bundle from "../Bundle.ts"
+import { Argument, Command, Flag } from "../Cli.ts"
+import * as ExitCode from "../ExitCode.ts"
+import * as Fault from "../Fault.ts"
+import * as Inputs from "../Inputs.ts"
+import { Output } from "../Output.ts"
+import { spinning } from "../Spinner.ts"
+import * as View from "../View.ts"
+
+export const call = Command.make(
+  "call",
+  {
+    method: Argument.String("method").pipe(
+      Argument.withMetavar("METHOD"),
+      Argument.withDescription("Such as llm/chat; gleitzeit protocols lists them")
+    ),
+    params: Argument.String("params").pipe(
+      Argument.withMetavar("PARAMS"),
+      Argument.withDescription("One JSON object, or NAME=VALUE as often as needed"),
+      Argument.variadic()
+    ),
+    provider: Flag.String("provider").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("Which of several providers"),
+      Flag.optional
+    ),
+    timeout: Flag.Finite("timeout").pipe(
+      Flag.withMetavar("SECONDS"),
+      Flag.withDescription("How long it may take (default: as long as the provider lets it)"),
+      Flag.filter(
+        (seconds) => seconds > 0,
+        () => "expected more than 0 seconds"
+      ),
+      Flag.optional
+    ),
+    simulate: Bundle.simulateFlag
+  },
+  Effect.fn("gleitzeit.call")(function* ({ method, params: written, provider, timeout }) {
+    const output = yield* Output
+    const gleitzeit = yield* Gleitzeit.Gleitzeit
+    const contracts = yield* gleitzeit.contracts
+    const contract = contracts.find((contract) => contract.method === method)
+    if (contract === undefined)
+      return yield* unknownMethod(
+        method,
+        contracts.map((contract) => contract.method)
+      )
+    const params = yield* read(written, contract.params)
+    const report = yield* spinning(
+      method,
+      gleitzeit.call(method, params, {
+        folder: process.cwd(),
+        ...(Option.isNone(provider) ? {} : { provider: provider.value }),
+        ...(Option.isNone(timeout) ? {} : { timeout: timeout.value * 1000 })
+      })
+    ).pipe(Effect.catchTag("InvalidWorkflow", (error) => Effect.fail(withoutPlaces(error))))
+    const [task] = Object.values(report.tasks)
+    if (output.options.json) yield* output.json(report)
+    else if (task?.result !== undefined) {
+      const { verbose } = output.options
+      yield* output.data(verbose ? JSON.stringify(task.result, null, 2) : View.readable(task.result))
+    } else if (task?.error !== undefined) yield* output.note(Fault.text(task.error, output.style))
+    if (task?.simulated === true) yield* output.note(View.simulatedNotice([method], output.style))
+    const exit = ExitCode.ofReport(report)
+    if (exit !== ExitCode.ok) return yield* new ExitCode.Ended({ exit })
+  })
+).pipe(
+  Command.withDescription("Call one method without a file, as a run of its own"),
+  Command.withShortDescription("Call one method without a file"),
+  Command.withExamples([
+    { command: "gleitzeit call llm/chat model=llama3.2 prompt='Say hello'", description: "With names and values" },
+    { command: `gleitzeit call python/execute '{"code": "result = 6 * 7"}'`, description: "With JSON" }
+  ]),
+  Command.provide(({ simulate }) => Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate) }))
+)
+
+// internal
+
+const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json))
+
+const read = (written: ReadonlyArray<string>, schema: { readonly [key: string]: unknown }) =>
+  Effect.suspend((): Effect.Effect<{ readonly [name: string]: Schema.Json }, ExitCode.UsageError> => {
+    const [first] = written
+    const refuse = (issue: string) => Effect.fail(new ExitCode.UsageError({ issue }))
+    if (written.length === 1 && first !== undefined && first.trimStart().startsWith("{")) {
+      const parsed = Schema.decodeResult(JsonObject)(first)
+      return Result.isSuccess(parsed)
+        ? Effect.succeed(parsed.success)
+        : refuse(`PARAMS: expected a JSON object: ${parsed.failure.message}`)
+    }
+    const properties = schema["properties"]
+    const params: Record<string, Schema.Json> = {}
+    for (const text of written) {
+      const parts = Inputs.pair(text)
+      if (parts === undefined) return refuse(`PARAMS: expected one JSON object or NAME=VALUE, not "${text}"`)
+      const [name, value] = parts
+      params[name] = Inputs.coerced(
+        value,
+        isRecord(properties) && isRecord(properties[name]) ? properties[name] : undefined
+      )
+    }
+    return Effect.succeed(params)
+  })
+
+const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** There is no document, so its places say nothing. */
+const withoutPlaces = ({ diagnostics }: Errors.InvalidWorkflow): ExitCode.UsageError =>
+  new ExitCode.UsageError({
+    issue: diagnostics.map(({ message }) => message.replace(/^tasks\[0\][^:]*: /, "")).join("\n")
+  })
+
+const unknownMethod = (method: string, known: ReadonlyArray<string>) => {
+  const meant = Diagnostic.nearest(method, known)
+  return meant === undefined
+    ? new Errors.MethodNotFound({ method, known })
+    : new ExitCode.UsageError({ issue: `there is no method "${method}", did you mean "${meant}"?` })
+}

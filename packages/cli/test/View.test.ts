@@ -1,0 +1,127 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Gleitzeit } from "@gleitzeit/core"
+import * as Lines from "../src/Lines.ts"
+import * as Progress from "../src/Progress.ts"
+import * as Style from "../src/Style.ts"
+import * as Text from "../src/Text.ts"
+import * as View from "../src/View.ts"
+import { golden } from "./golden.ts"
+import { begin, middle, rest, run, workflow } from "./scene.ts"
+
+const look = (options: Partial<View.Look> = {}): View.Look => ({
+  style: Style.make({ color: false, unicode: true }),
+  columns: 80,
+  rows: 24,
+  verbose: false,
+  ...options
+})
+
+const progressOf = (seen: ReadonlyArray<Gleitzeit.Live>) => {
+  const progress = Progress.make(run)
+  for (const live of seen) Progress.observe(progress, live)
+  return progress
+}
+
+describe("View", () => {
+  it("draws what is over for good and the rest as a frame", () => {
+    const progress = progressOf(middle)
+    golden("middle", [
+      ...View.header(progress, look()),
+      ...View.settled(progress, look()),
+      "-- frame --",
+      ...View.frame(progress, look(), begin + 5000, 3)
+    ])
+  })
+
+  it("draws in colors and in ASCII", () => {
+    for (const [name, style] of [
+      ["middle-color", Style.make({ color: true, unicode: true })],
+      ["middle-ascii", Style.make({ color: false, unicode: false })]
+    ] as const) {
+      const progress = progressOf(middle)
+      const shown = look({ style, columns: 60 })
+      golden(name, [...View.header(progress, shown), ...View.frame(progress, shown, begin + 5000, 0)])
+    }
+  })
+
+  it("shows a failed run to its end, each row once", () => {
+    const progress = progressOf(middle)
+    const shown = [...View.settled(progress, look())]
+    for (const live of rest) {
+      Progress.observe(progress, live)
+      shown.push(...View.settled(progress, look()))
+    }
+    golden("end", [...shown, View.summary(progress, look()), ...View.simulated(progress, look())])
+    assert.deepStrictEqual(View.settled(progress, look()), [])
+  })
+
+  it("shows logs and results with verbose", () => {
+    const progress = progressOf([
+      ...middle,
+      {
+        _tag: "Chunk",
+        task: "shorten",
+        attempt: 1,
+        index: 2,
+        chunk: { _tag: "Log", level: "info", message: "loaded the model" }
+      },
+      ...rest
+    ])
+    golden("end-verbose", View.settled(progress, look({ verbose: true })))
+  })
+
+  it("shows what was under way when it is interrupted", () => {
+    const progress = progressOf(middle)
+    golden("interrupted", [...View.settled(progress, look()), ...View.interrupted(progress, look(), begin + 5000)])
+  })
+
+  it("fits every frame on the screen, however small, with what is under way first", () => {
+    for (const columns of [20, 33, 79, 200]) {
+      for (const rows of [5, 7, 24]) {
+        const progress = progressOf(middle)
+        const shown = look({ columns, rows })
+        const frame = View.frame(progress, shown, begin + 5000, 1)
+        assert.isBelow(frame.length, rows)
+        if (columns >= 33) for (const line of frame) assert.isAtMost(Text.width(line), columns - 1, line)
+      }
+    }
+    const small = View.frame(progressOf(middle), look({ rows: 7 }), begin, 0)
+    assert.match(small[0] ?? "", /each page|count|shorten/)
+    assert.include(small.join("\n"), "more tasks")
+  })
+
+  it("says of a report what it says of the run that was watched", () => {
+    const watched = progressOf([...middle, ...rest])
+    assert.strictEqual(watched.settled, workflow.tasks.length)
+    assert.strictEqual(watched.active.size, 0)
+    assert.deepStrictEqual(watched.usage, { input: 331, output: 12_281, cost: 0 })
+    assert.deepStrictEqual(watched.counts, {
+      pending: 0,
+      running: 0,
+      retrying: 0,
+      completed: 3,
+      failed: 1,
+      skipped: 2
+    })
+  })
+})
+
+describe("Lines", () => {
+  it("tells a run in plain lines", () => {
+    const options = { verbose: false, clock: (millis: number) => new Date(millis).toISOString().slice(11, 19) }
+    golden(
+      "plain",
+      [...middle, ...rest].flatMap((live) => Lines.ofLive(live, begin, options))
+    )
+  })
+
+  it("tells results with verbose", () => {
+    const options = { verbose: true, clock: () => "12:00:00" }
+    const [, , , completed] = middle
+    assert.deepStrictEqual(completed === undefined ? [] : Lines.ofLive(completed, begin, options), [
+      "12:00:00 research completed in 1.3 s, 312 tokens",
+      "    Five things",
+      "    have happened."
+    ])
+  })
+})

@@ -1,0 +1,67 @@
+/** The whole command line, run in this process on a real store in a folder of its own. */
+import { ConfigProvider, Console, Effect, type Scope } from "effect"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { Screen } from "../src/Output.ts"
+import { program } from "../src/start.ts"
+
+export interface Said {
+  readonly exit: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Place {
+  readonly folder: string
+  /** Writes a file and gives its path. */
+  readonly file: (name: string, text: string) => string
+  readonly gz: (...args: ReadonlyArray<string>) => Effect.Effect<Said>
+}
+
+/** A folder that is gone afterwards. Ollama is looked for where nothing listens. */
+export const place = (env: Record<string, string> = {}): Effect.Effect<Place, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "gleitzeit-cli-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    ),
+    (folder) => {
+      const environment = {
+        XDG_DATA_HOME: join(folder, "data"),
+        LANG: "C.UTF-8",
+        PATH: process.env["PATH"] ?? "",
+        GLEITZEIT_OLLAMA_URL: "http://127.0.0.1:9",
+        ...env
+      }
+      return {
+        folder,
+        file: (name, text) => {
+          const path = join(folder, name)
+          mkdirSync(dirname(path), { recursive: true })
+          writeFileSync(path, text)
+          return path
+        },
+        gz: (...args) =>
+          Effect.suspend(() => {
+            let stdout = ""
+            let stderr = ""
+            const console: Console.Console = Object.assign(Object.create(globalThis.console), {
+              log: (text: unknown) => void (stdout += `${String(text)}\n`),
+              error: (text: unknown) => void (stderr += `${String(text)}\n`)
+            })
+            return program(args).pipe(
+              Effect.map((exit) => ({ exit, stdout, stderr })),
+              Effect.provideService(Console.Console, console),
+              Effect.provideService(Screen, {
+                stdout: false,
+                stderr: false,
+                size: () => ({ columns: 80, rows: 24 }),
+                write: () => {}
+              }),
+              Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: environment }))
+            )
+          })
+      }
+    }
+  )

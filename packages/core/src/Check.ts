@@ -1,0 +1,98 @@
+/**
+ * All complaints about a workflow file, as one list: what `WorkflowFile` found, what the tasks call, what references and
+ * expressions speak of, and how the tasks wait for each other. Pure: what can be called comes in as contracts.
+ */
+import * as CallCheck from "./CallCheck.ts"
+import { sorted } from "./Complaints.ts"
+import type { Contract } from "./Contract.ts"
+import { type Diagnostic, nearest } from "./Diagnostic.ts"
+import { type At, collector, type Say } from "./Finding.ts"
+import { cycle } from "./Plan.ts"
+import { type Depend, references } from "./ReferenceCheck.ts"
+import type { Workflow } from "./Workflow.ts"
+import type { Parsed } from "./WorkflowFile.ts"
+
+/**
+ * In the order of the document, each once, those of `parsed` included. `contracts`: what can be called; `undefined`:
+ * only what the document itself shows. A document with mistakes is checked as far as it could be read.
+ */
+export const check = (parsed: Parsed, contracts: ReadonlyArray<Contract> | undefined): ReadonlyArray<Diagnostic> => {
+  const workflow = parsed.workflow ?? parsed.draft?.workflow
+  if (workflow === undefined) return sorted(parsed.diagnostics)
+  const diagnostics = [...parsed.diagnostics]
+  const say = collector(parsed, diagnostics)
+  const catalog = CallCheck.catalog(contracts ?? [])
+  const graph = graphOf(workflow)
+  const adopted = CallCheck.adopt(workflow, catalog)
+  if (contracts !== undefined) CallCheck.calls(adopted, catalog, parsed.draft?.broken ?? new Set(), say)
+  references(adopted, catalog.methods, graph.depend, say)
+  declared(workflow, graph.depend, say)
+  selves(workflow, graph.edges, say)
+  cycles(workflow, graph.edges, say)
+  return sorted(diagnostics)
+}
+
+/** Takes a seed's `params.timeout` for the task's where the method has no such param. */
+export const adopt = (workflow: Workflow, contracts: ReadonlyArray<Contract>): Workflow =>
+  CallCheck.adopt(workflow, CallCheck.catalog(contracts))
+
+// internal
+
+/** Of each task: the tasks it waits for, with the first place that says so. */
+type Edges = ReadonlyArray<ReadonlyMap<string, At>>
+
+const graphOf = (workflow: Workflow): { readonly edges: Edges; readonly depend: Depend } => {
+  const edges = workflow.tasks.map(() => new Map<string, At>())
+  return {
+    edges,
+    depend: (task, on, at) => {
+      const own = edges[task]
+      if (own !== undefined && !own.has(on)) own.set(on, at)
+    }
+  }
+}
+
+const declared = ({ tasks }: Workflow, depend: Depend, say: Say): void => {
+  const known = new Set(tasks.map(({ id }) => id))
+  // each suggestion compares with every name
+  let suggestions = 50
+  for (const [number, { dependencies = [] }] of tasks.entries()) {
+    for (const [index, id] of dependencies.entries()) {
+      const at = { path: ["tasks", number, "dependencies", index] }
+      if (known.has(id)) depend(number, id, at)
+      else {
+        const names =
+          suggestions-- > 0 ? tasks.flatMap(({ id, label }) => (label === undefined ? [id] : [id, label])) : []
+        say(at, "unknown-dependency", `there is no task "${id}"`, { suggestion: nearest(id, names) })
+      }
+    }
+  }
+}
+
+const selves = ({ tasks }: Workflow, edges: Edges, say: Say): void => {
+  for (const [number, { id }] of tasks.entries()) {
+    const at = edges[number]?.get(id)
+    if (at !== undefined) say(at, "self-dependency", `task "${id}" waits for itself`)
+  }
+}
+
+/** At most this many are named. */
+const maxCycles = 10
+
+const cycles = ({ tasks }: Workflow, edges: Edges, say: Say): void => {
+  const numbers = new Map(tasks.map(({ id }, number) => [id, number]))
+  const graph = new Map(
+    tasks.map(({ id }, number) => [id, [...(edges[number]?.keys() ?? [])].filter((on) => on !== id)] as const)
+  )
+  for (let i = 0; i < maxCycles; i++) {
+    const found = cycle(graph)
+    const [first, second] = found ?? []
+    if (found === undefined || first === undefined || second === undefined) return
+    const at = edges[numbers.get(first) ?? -1]?.get(second) ?? { path: ["tasks"] }
+    say(at, "cycle", `tasks wait for each other in a circle: ${found.join(" -> ")}`)
+    graph.set(
+      first,
+      (graph.get(first) ?? []).filter((on) => on !== second)
+    )
+  }
+}

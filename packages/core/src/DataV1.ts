@@ -1,0 +1,17 @@
+/** `data/v1`: values without a call. */
+import { Schema } from "effect"
+import * as Method from "./Method.ts"
+import * as Protocol from "./Protocol.ts"
+
+export const DataV1 = Protocol.make("data/v1", {
+  description: "Values put together from other values",
+  methods: {
+    "data/value": Method.make({
+      description: "Returns its params as they are, references resolved",
+      effects: "reads",
+      params: Schema.Record(Schema.String, Schema.Json),
+      result: Schema.Record(Schema.String, Schema.Json),
+      examples: [{ params: { name: "Ada", born: 1815 }, result: { name: "Ada", born: 1815 } }]
+    })
+  }
+})

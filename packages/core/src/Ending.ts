@@ -1,0 +1,54 @@
+/** How a run ends: its outputs, its failure, its last event. Pure. */
+import { Result, type Schema } from "effect"
+import type { Event } from "./Event.ts"
+import type { Failure } from "./Failure.ts"
+import type { Plan } from "./Plan.ts"
+import type { RunStatus } from "./Run.ts"
+import type { Millis } from "./Task.ts"
+import type { Views } from "./Views.ts"
+
+/** Why a run ends before its tasks do. */
+export type Stop = { readonly _tag: "Cancelled" } | { readonly _tag: "Failed"; readonly error: Failure }
+
+/** An output without a value is left out, with a warning. */
+export const event = (plan: Plan, { failures, scope }: Views, stop: Stop | undefined, at: Millis): Event => {
+  if (stop?._tag === "Cancelled") return { _tag: "RunCancelled", v: 1, at }
+  const values: Array<readonly [string, Schema.Json]> = []
+  const warnings: Array<string> = []
+  for (const [name, template] of plan.outputs) {
+    const value = template.resolve(scope)
+    if (Result.isSuccess(value)) values.push([name, value.success])
+    else warnings.push(`output "${name}" is left out: ${value.failure.message}`)
+  }
+  const outputs = Object.fromEntries(values)
+  return stop === undefined && failures.length === 0
+    ? { _tag: "RunCompleted", v: 1, at, outputs, warnings }
+    : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings }
+}
+
+/** Of the tasks that failed: the first is named, all are listed. */
+export const failure = (failures: Views["failures"]): Failure => {
+  const [first] = failures
+  const others = failures.length - 1
+  return {
+    code: -28003,
+    name: "WORKFLOW_EXECUTION_FAILED",
+    message: `task "${first?.task}" failed: ${first?.error.message}${others > 0 ? ` (and ${others} more)` : ""}`,
+    retryable: false,
+    data: { tasks: failures.map(({ task }) => task) }
+  }
+}
+
+/** The status that an event ends a run with; undefined when it does not. */
+export const status = (event: Event | undefined): Exclude<RunStatus, "pending" | "running" | "waiting"> | undefined => {
+  switch (event?._tag) {
+    case "RunCompleted":
+      return "completed"
+    case "RunFailed":
+      return "failed"
+    case "RunCancelled":
+      return "cancelled"
+    default:
+      return undefined
+  }
+}

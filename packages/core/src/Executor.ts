@@ -1,0 +1,248 @@
+/** Carries out one attempt of a task: in this process, or through a queue on another machine. */
+import { Cause, Clock, Context, Effect, Fiber, Layer, Option, type Schema, Semaphore } from "effect"
+import type { Contract } from "./Contract.ts"
+import { TaskTimeout } from "./Errors.ts"
+import * as FailureData from "./Failure.ts"
+import type { Failure } from "./Failure.ts"
+import type { Provider } from "./Provider.ts"
+import { Providers } from "./Providers.ts"
+import * as Redaction from "./Redaction.ts"
+import * as Secret from "./SecretMarker.ts"
+import { Secrets } from "./Secrets.ts"
+import { type Chunk, type Question, type TaskPath, Usage } from "./Task.ts"
+import { TaskContext } from "./TaskContext.ts"
+
+/** One attempt, as data: it travels. */
+export interface Call {
+  readonly run: string
+  readonly task: TaskPath
+  /** From 1. */
+  readonly attempt: number
+  readonly method: string
+  readonly provider?: string
+  readonly params: Schema.Json
+  /**
+   * Places in `params` that hold a marker instead of a secret: `{"$secret": "NAME"}`, or for text around secrets
+   * `{"$secret": ["Bearer ", {"name": "NAME"}]}`. Markers anywhere else are data.
+   */
+  readonly secrets?: ReadonlyArray<ReadonlyArray<string | number>>
+  /** 0 (urgent) to 3 (low). */
+  readonly priority: number
+  readonly idempotencyKey: string
+  /** Milliseconds for the attempt, from when it begins. */
+  readonly timeout?: number
+}
+
+/** What a handler asks of the driver while it runs; the executor carries it there and back. */
+export interface Host {
+  readonly emit: (chunk: Chunk) => Effect.Effect<void>
+  readonly usage: (usage: Usage) => Effect.Effect<void>
+  /** `secrets`: as in a `Call`. */
+  readonly call: (
+    key: string,
+    method: string,
+    params: Schema.Json,
+    secrets?: Call["secrets"]
+  ) => Effect.Effect<Schema.Json, Failure>
+  readonly answer: (key: string, question: Question) => Effect.Effect<Schema.Json | undefined, Failure>
+  /** The value of an input marked `secret`: only the driver has it. */
+  readonly secret: (input: string) => Effect.Effect<string, Failure>
+}
+
+export interface Reply {
+  readonly result: Schema.Json
+  /** Who gave it. */
+  readonly provider: string
+  /** Secret values that stood in the result were masked. */
+  readonly masked?: boolean
+}
+
+export class Executor extends Context.Service<
+  Executor,
+  {
+    /** Everything that can be called from here, on whatever machine it is carried out. */
+    readonly contracts: Effect.Effect<ReadonlyArray<Contract>, Failure>
+    /** One attempt. Interruption cancels it where it runs. The same run, task and attempt given twice is carried out once as far as the executor can see. */
+    readonly execute: (call: Call, host: Host) => Effect.Effect<Reply, Failure>
+    /** These attempts are journaled, or (without a list) the run has ended: what is kept about them may go. */
+    readonly forget: (
+      run: string,
+      settled?: ReadonlyArray<{ readonly task: TaskPath; readonly attempt: number }>
+    ) => Effect.Effect<void>
+  }
+>()("@gleitzeit/core/Executor") {}
+
+/** How long a handler may go on after it was interrupted. Milliseconds. */
+const grace = 5000
+
+/** On the providers of this process. */
+export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Layer.effect(
+  Executor,
+  Effect.gen(function* () {
+    const providers = yield* Providers
+    const secrets = yield* Secrets
+    const clock = yield* Clock.Clock
+    const gates = new WeakMap<Provider, Gate>()
+
+    const gate = (provider: Provider): Gate => {
+      let found = gates.get(provider)
+      if (found === undefined) {
+        gates.set(provider, (found = { permits: Semaphore.makeUnsafe(provider.concurrency), holders: new Set() }))
+      }
+      return found
+    }
+
+    const secret = (name: string, host: Host) =>
+      name.startsWith("inputs.") ? host.secret(name.slice("inputs.".length)) : secrets.get(name)
+
+    const attempt = (
+      provider: Provider,
+      call: Call,
+      params: Schema.Json,
+      host: Host
+    ): Effect.Effect<Reply, Failure> => {
+      let ended: Failure | undefined
+      /** The handler goes on although nobody waits for it. */
+      let left = false
+      const begin = () => {
+        const context: TaskContext["Service"] = {
+          run: call.run,
+          task: call.task,
+          attempt: call.attempt,
+          idempotencyKey: call.idempotencyKey,
+          ...(call.timeout === undefined ? {} : { deadline: clock.currentTimeMillisUnsafe() + call.timeout }),
+          emit: (chunk) => (left ? Effect.void : host.emit(chunk)),
+          usage: (usage) => (left ? Effect.void : host.usage(countable(usage))),
+          call: (key, method, params) => (left ? Effect.interrupt : host.call(key, method, params)),
+          suspend: (key, question) =>
+            Effect.matchEffect(left ? Effect.interrupt : host.answer(key, question), {
+              onFailure: (failure) => {
+                ended = failure
+                return Effect.interrupt
+              },
+              onSuccess: (answer) => (answer === undefined ? Effect.interrupt : Effect.succeed(answer))
+            })
+        }
+        const called = Effect.provideService(provider.call(call.method, params), TaskContext, context)
+        return call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, () => (left = true))
+      }
+      // it begins, and its time runs, once the provider has room for it
+      const limited = provider.concurrency === Infinity ? begin() : through(gate(provider), call, Effect.suspend(begin))
+      return Effect.matchCauseEffect(limited, {
+        onFailure: (cause) =>
+          ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended),
+        onSuccess: (result) => Effect.succeed({ result, provider: provider.name })
+      })
+    }
+
+    const withSecrets = Effect.fnUntraced(function* (
+      provider: Provider,
+      call: Call,
+      places: NonNullable<Call["secrets"]>,
+      host: Host
+    ) {
+      const values = new Map<string, string>()
+      for (const name of places.flatMap((place) => Secret.names(call.params, place))) {
+        values.set(name, yield* secret(name, host))
+      }
+      const params = Secret.fill(call.params, places, values)
+      const mask = Redaction.mask(values.values())
+      const reply = yield* Effect.catchCauseIf(
+        attempt(provider, call, params, {
+          ...host,
+          emit: (chunk) => host.emit(Redaction.chunk(mask, chunk)),
+          // what the handler passes on of its secrets is recorded as little as what it gives back
+          call: (key, method, made) => {
+            const { params, places } = Secret.conceal(made, values)
+            return places.length === 0 ? host.call(key, method, made) : host.call(key, method, params, places)
+          }
+        }),
+        (cause) => !Cause.hasInterruptsOnly(cause),
+        (cause) => Effect.fail(Redaction.failure(mask, FailureData.fromCause(cause)))
+      )
+      const result = mask(reply.result)
+      return result === reply.result ? reply : { ...reply, result, masked: true }
+    })
+
+    // the same list while nobody's contracts have changed: plans are kept by it
+    let known: { readonly of: ReadonlyArray<unknown>; readonly list: ReadonlyArray<Contract> } = { of: [], list: [] }
+
+    return Executor.of({
+      contracts: Effect.flatMap(providers.all, (all) =>
+        Effect.map(
+          Effect.forEach(all, (provider) => provider.contracts),
+          (of) => {
+            if (of.length !== known.of.length || of.some((one, i) => one !== known.of[i]))
+              known = { of, list: of.flat() }
+            return known.list
+          }
+        )
+      ),
+      execute: (call, host) =>
+        Effect.flatMap(providers.choose(call.method, call.params, call.provider), (provider) =>
+          call.secrets === undefined
+            ? attempt(provider, call, call.params, host)
+            : withSecrets(provider, call, call.secrets, host)
+        ),
+      forget: () => Effect.void
+    })
+  })
+)
+
+// internal
+
+/** Of a provider that takes a limited number of attempts at once. */
+interface Gate {
+  readonly permits: Semaphore.Semaphore
+  /** Attempts that hold one: `RUN PATH`. */
+  readonly holders: Set<string>
+}
+
+/** A call that a handler makes of its own provider runs under the permit that the handler holds: else it could wait for itself. */
+const through = <A>(
+  { holders, permits }: Gate,
+  { run, task }: Call,
+  effect: Effect.Effect<A, Failure>
+): Effect.Effect<A, Failure> => {
+  for (let end = task.lastIndexOf("/"); end > 0; end = task.lastIndexOf("/", end - 1)) {
+    if (holders.has(`${run} ${task.slice(0, end)}`)) return effect
+  }
+  const holder = `${run} ${task}`
+  return permits.withPermit(
+    Effect.suspend(() => {
+      holders.add(holder)
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => holders.delete(holder))
+      )
+    })
+  )
+}
+
+const counts = Object.keys(Usage.fields)
+
+/** Without what an author of plain JavaScript has not counted: the journal holds numbers alone. */
+const countable = (usage: Usage): Usage =>
+  Object.fromEntries(Object.entries(usage).filter(([key, value]) => counts.includes(key) && Number.isFinite(value)))
+
+/** A handler that ignores its interruption is left behind after a while, its outcome discarded; `leave` is told. */
+const withTimeout = <A>(
+  effect: Effect.Effect<A, Failure>,
+  task: TaskPath,
+  milliseconds: number,
+  leave: () => void
+): Effect.Effect<A, Failure> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(restore(effect)), (fiber) => {
+      const stop = Effect.andThen(Effect.timeoutOption(Fiber.interrupt(fiber), grace), Effect.sync(leave))
+      return restore(Effect.timeoutOption(Fiber.await(fiber), milliseconds)).pipe(
+        Effect.onInterrupt(() => stop),
+        Effect.flatMap(
+          Option.match({
+            onNone: () => Effect.andThen(stop, Effect.fail(new TaskTimeout({ task, milliseconds }))),
+            onSome: (exit) => exit
+          })
+        )
+      )
+    })
+  )

@@ -1,0 +1,257 @@
+/**
+ * Commit before consequence, in groups: whatever the runs of this process have to write in one turn of the event loop
+ * goes to the store in one commit, and only then do the writers go on. When a run was written to meanwhile, or a commit
+ * failed, the journal reads on and finds out what stands there before it tries again.
+ */
+import { type Clock, Context, Effect, Exit, Layer, Scheduler } from "effect"
+import { LeaseLost, type StoreError, type WrittenByNewer } from "./Errors.ts"
+import * as Event from "./Event.ts"
+import { type Append, type NewEvent, type RunSummary, Store, type StoredEvent } from "./Store.ts"
+
+export type JournalError = StoreError | LeaseLost | WrittenByNewer
+/** Told when the events are durable, or why they are not. A callback, not an effect: an outcome needs no waiting fiber. */
+export type Then = (exit: Exit.Exit<void, JournalError>) => void
+
+/** The one who may write to a run, with what it has not written yet. */
+export class Writer {
+  readonly run: string
+  readonly owner: string
+  /** Of the last event handed to the store. */
+  sequence: number
+  /** Time of the last event: none is earlier. */
+  at: number
+  /** Told of what others posted, once each and in order. */
+  onPost: (event: Event.Event) => void = () => {}
+  lost: LeaseLost | undefined
+  /** What goes into the next commit. */
+  next: Group | undefined
+  /** A group of it is on its way to the store. */
+  busy = false
+
+  constructor(run: string, owner: string, sequence = 0, at = 0) {
+    this.run = run
+    this.owner = owner
+    this.sequence = sequence
+    this.at = at
+  }
+
+  /** Wall-clock time, never smaller than the run's last. */
+  now(clock: Clock.Clock): number {
+    return (this.at = Math.max(this.at, clock.currentTimeMillisUnsafe()))
+  }
+}
+
+interface Group {
+  readonly writer: Writer
+  after: number
+  readonly stored: Array<NewEvent>
+  /** How many of them are known to stand in the store. */
+  written: number
+  summary: RunSummary | undefined
+  readonly scope: string | undefined
+  readonly told: Array<Then>
+}
+
+export class Journal extends Context.Service<
+  Journal,
+  {
+    /** `LeaseLost` when somebody else drives the run: then nothing of the group was written. */
+    readonly append: (
+      writer: Writer,
+      events: ReadonlyArray<Event.Event>,
+      then: Then,
+      options?: { readonly summary?: RunSummary; readonly scope?: string }
+    ) => void
+    /** Looks whether somebody has posted to the run, and tells the writer. */
+    readonly sync: (writer: Writer) => Effect.Effect<void, JournalError>
+  }
+>()("@gleitzeit/core/Journal") {}
+
+/** `append` as an effect. */
+export const write = (
+  journal: Journal["Service"],
+  writer: Writer,
+  events: ReadonlyArray<Event.Event>,
+  options?: { readonly summary?: RunSummary; readonly scope?: string }
+): Effect.Effect<void, JournalError> => Effect.callback((resume) => journal.append(writer, events, resume, options))
+
+export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
+  Journal,
+  Effect.gen(function* () {
+    const store = yield* Store
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+    let waiting: Array<Group> = []
+    let busy = false
+
+    const append: Journal["Service"]["append"] = (writer, events, then, options) => {
+      if (writer.lost !== undefined) return then(Exit.fail(writer.lost))
+      let group = writer.next
+      if (group === undefined) {
+        group = writer.next = {
+          writer,
+          after: writer.sequence,
+          stored: [],
+          written: 0,
+          summary: undefined,
+          scope: options?.scope,
+          told: []
+        }
+        waiting.push(group)
+      }
+      for (const event of events) {
+        group.stored.push({ at: event.at, kind: event._tag, json: Event.encode(event) })
+      }
+      if (options?.summary !== undefined) group.summary = options.summary
+      group.told.push(then)
+      if (!busy) arm()
+    }
+
+    const arm = () => {
+      busy = true
+      dispatcher.scheduleTask(flush, 0) // whatever else finishes in this turn joins the group
+    }
+
+    const flush = () => {
+      const groups = waiting
+      waiting = []
+      for (const group of groups) {
+        const { writer } = group
+        // what a sync or a conflict has found since the group was opened lies before it
+        group.after = writer.sequence
+        writer.sequence += group.stored.length
+        writer.next = undefined
+        writer.busy = true
+      }
+      fork(commit(groups)).addObserver((exit) => {
+        busy = false
+        if (Exit.isFailure(exit)) for (const group of groups) settle(group, exit)
+        if (waiting.length > 0 && !busy) arm()
+      })
+    }
+
+    const commit = (groups: ReadonlyArray<Group>): Effect.Effect<void> => {
+      const appends = groups.map(toAppend)
+      if (!isNonEmpty(appends)) return Effect.void
+      return Effect.matchEffect(store.commit(appends), {
+        onSuccess: (refused) => {
+          if (refused.size === 0) {
+            for (const group of groups) settle(group, Exit.void)
+            return Effect.void
+          }
+          for (const group of groups) if (!refused.has(group.writer.run)) settle(group, Exit.void)
+          return Effect.forEach(
+            groups.filter(({ writer }) => refused.has(writer.run)),
+            reconcile,
+            { discard: true }
+          )
+        },
+        onFailure: (error) => Effect.forEach(groups, (group) => again(group, error), { discard: true })
+      })
+    }
+
+    /** After a failed commit nobody knows what was written: read on, then write what is missing, a few times. */
+    const again = (group: Group, error: StoreError, tries = 0): Effect.Effect<void> =>
+      error.retryable && tries < 5
+        ? Effect.delay(
+            Effect.catchTag(place(group), "StoreError", (next) => again(group, next, tries + 1)),
+            50 * 2 ** tries
+          ).pipe(Effect.catch((failure) => Effect.sync(() => settle(group, Exit.fail(failure)))))
+        : Effect.catch(
+            // not to be tried again, but it may have been written all the same
+            Effect.flatMap(remaining(group), (missing) =>
+              missing.length === 0 ? Effect.sync(() => settle(group, Exit.void)) : Effect.fail(error)
+            ),
+            () => Effect.sync(() => settle(group, Exit.fail(error)))
+          )
+
+    const reconcile = (group: Group): Effect.Effect<void> =>
+      Effect.catch(place(group), (failure) =>
+        failure._tag === "StoreError" ? again(group, failure) : Effect.sync(() => settle(group, Exit.fail(failure)))
+      )
+
+    /** Writes what is missing of a group behind whatever stands there, until it is all there. */
+    const place = (group: Group): Effect.Effect<void, JournalError> =>
+      Effect.flatMap(remaining(group), (missing) => {
+        group.writer.sequence = group.after + missing.length
+        if (!isNonEmpty(missing)) return Effect.sync(() => settle(group, Exit.void))
+        const rest = { ...toAppend(group), events: missing, after: group.after }
+        return Effect.flatMap(store.commit([rest]), (refused) => {
+          if (refused.size > 0) return place(group)
+          return Effect.sync(() => settle(group, Exit.void))
+        })
+      })
+
+    /** Reads from the group's place on. Own events that stand there count as written, posts go to the writer. */
+    const remaining = (group: Group): Effect.Effect<ReadonlyArray<NewEvent>, JournalError> =>
+      Effect.gen(function* () {
+        for (const stored of yield* everything(group.writer.run, group.after)) {
+          if (stored.json === group.stored[group.written]?.json) group.written++
+          else yield* foreign(group.writer, stored)
+          group.after = stored.sequence
+        }
+        return group.stored.slice(group.written)
+      })
+
+    /** What somebody else has written: a post is passed on, another driver means that the lease is lost. */
+    const foreign = (writer: Writer, stored: StoredEvent): Effect.Effect<void, LeaseLost | WrittenByNewer> =>
+      Effect.flatMap(Event.decode(writer.run, stored.kind, stored.json), (event) => {
+        if (!Event.isPost(event)) {
+          const heldBy = event._tag === "RunResumed" ? event.owner : "another process"
+          return Effect.fail((writer.lost = new LeaseLost({ run: writer.run, heldBy })))
+        }
+        writer.at = Math.max(writer.at, event.at)
+        return Effect.sync(() => writer.onPost(event))
+      })
+
+    const everything = (run: string, after: number): Effect.Effect<ReadonlyArray<StoredEvent>, StoreError> =>
+      Effect.flatMap(store.read(run, after, page), (first) =>
+        first.length < page
+          ? Effect.succeed(first)
+          : Effect.map(everything(run, first[first.length - 1]!.sequence), (rest) => [...first, ...rest])
+      )
+
+    const settle = ({ told, writer }: Group, exit: Exit.Exit<void, JournalError>) => {
+      writer.busy = false
+      for (const then of told.splice(0)) then(exit)
+    }
+
+    return Journal.of({
+      append,
+      sync: (writer) =>
+        Effect.suspend(() => {
+          // an append under way finds out by itself
+          if (writer.busy || writer.next !== undefined || writer.lost !== undefined) return Effect.void
+          const from = writer.sequence
+          return Effect.flatMap(store.read(writer.run, from, page), (found) =>
+            writer.sequence !== from || writer.busy || writer.next !== undefined
+              ? Effect.void
+              : Effect.forEach(
+                  found,
+                  (stored) => {
+                    writer.sequence = stored.sequence
+                    return foreign(writer, stored)
+                  },
+                  { discard: true }
+                )
+          )
+        })
+    })
+  })
+)
+
+// internal
+
+const page = 1000
+
+const isNonEmpty = <A>(items: ReadonlyArray<A>): items is readonly [A, ...Array<A>] => items.length > 0
+
+const toAppend = ({ after, scope, stored, summary, writer }: Group): Append => ({
+  run: writer.run,
+  after,
+  // Safe: a group is opened with its first event.
+  events: stored as unknown as Append["events"],
+  ...(after === 0 ? { owner: writer.owner } : {}),
+  ...(after === 0 && scope !== undefined ? { scope } : {}),
+  ...(summary === undefined ? {} : { summary })
+})

@@ -1,0 +1,134 @@
+/**
+ * A provider implements one protocol. Params and results cross its border as JSON and are checked here, once. Inside
+ * the engine a provider is closures and data only: schemas of another copy of `effect` would not decode there.
+ */
+import { Effect, Layer, Result, Schema, type Scope, Stream } from "effect"
+import type { Contract } from "./Contract.ts"
+import { InvalidParams, InvalidResult, MethodNotFound, ProviderRefused } from "./Errors.ts"
+import * as FailureData from "./Failure.ts"
+import type { Failure } from "./Failure.ts"
+import type { Method } from "./Method.ts"
+import * as Protocol from "./Protocol.ts"
+import { Providers } from "./Providers.ts"
+import type { Usage } from "./Task.ts"
+import type { TaskContext } from "./TaskContext.ts"
+
+export interface Health {
+  readonly status: "healthy" | "degraded" | "unhealthy"
+  readonly details?: Schema.Json
+}
+
+export interface Provider {
+  readonly name: string
+  /** `llm/v1` */
+  readonly protocol: string
+  /** Attempts at once in this process. `Infinity`: it queues by itself. */
+  readonly concurrency: number
+  /** What it can do. Fixed for a closed protocol; an open one asks its servers. */
+  readonly contracts: Effect.Effect<ReadonlyArray<Contract>, Failure>
+  /** One element whenever `contracts` has become stale. */
+  readonly changes: Stream.Stream<void>
+  /** One attempt. Checks params and result itself. Interruption ends sockets and process trees before it returns. */
+  readonly call: (method: string, params: Schema.Json) => Effect.Effect<Schema.Json, Failure, TaskContext>
+  /** What besides method and params decides the answer (model digest, interpreter); undefined when it cannot serve the call. */
+  readonly identity: (method: string, params: Schema.Json) => Effect.Effect<string | undefined, Failure>
+  /** Upper bound of what a call may use; `{}` when unknown. */
+  readonly estimate: (method: string, params: Schema.Json) => Effect.Effect<Usage>
+  readonly health: Effect.Effect<Health>
+}
+
+type Handler<M extends Method> = (
+  params: M["params"]["Type"]
+) => Effect.Effect<M["result"]["Type"], Failure, TaskContext>
+type Optional<M extends Record<string, Method>> = {
+  [K in keyof M]: M[K]["optional"] extends true ? K : never
+}[keyof M]
+
+/** One handler for each method of `M`. Leaving out one that is not optional is a type error. */
+export type Handlers<M extends Record<string, Method>> = {
+  readonly [K in Exclude<keyof M, Optional<M>>]: Handler<M[K]>
+} & { readonly [K in Optional<M>]?: Handler<M[K]> }
+
+/** What an author writes. */
+export interface Spec<M extends Record<string, Method>> {
+  readonly name: string
+  readonly handlers: Handlers<M>
+  /** Default `Infinity`. */
+  readonly concurrency?: number
+  /** Default: always healthy. A failure is unhealthy. */
+  readonly health?: Effect.Effect<Health, Failure>
+  /** Default: undefined, which means that nothing is cached. */
+  readonly identity?: (method: keyof M & string, params: Schema.Json) => Effect.Effect<string | undefined, Failure>
+  /** Default: `{}`. */
+  readonly estimate?: (method: keyof M & string, params: Schema.Json) => Effect.Effect<Usage>
+}
+
+/** Fills in what the author left out. `ProviderRefused` for a handler that the protocol does not have. */
+export const make = <M extends Record<string, Method>>(
+  protocol: Protocol.Protocol<M>,
+  spec: Spec<M>
+): Effect.Effect<Provider, ProviderRefused> =>
+  Effect.suspend(() => {
+    const { concurrency = Infinity, estimate, handlers, health, identity, name } = spec
+    const calls = new Map<string, Call>()
+    for (const [method, handler] of Object.entries<AnyHandler | undefined>(handlers)) {
+      const declared = Object.hasOwn(protocol.methods, method) ? protocol.methods[method] : undefined
+      if (declared === undefined) {
+        const reason = `${protocol.id} has no method "${method}" (it has ${Object.keys(protocol.methods).join(", ")})`
+        return Effect.fail(new ProviderRefused({ provider: name, reason }))
+      }
+      if (handler !== undefined) calls.set(method, checked(method, declared, handler))
+    }
+    const contracts = Protocol.contracts(protocol).filter(({ method }) => calls.has(method))
+    return Effect.succeed<Provider>({
+      name,
+      protocol: protocol.id,
+      concurrency,
+      contracts: Effect.succeed(contracts),
+      changes: Stream.empty,
+      call: (method, params) => {
+        const call = calls.get(method)
+        return call === undefined ? Effect.fail(new MethodNotFound({ method, known: [...calls.keys()] })) : call(params)
+      },
+      identity: identity ?? (() => Effect.undefined),
+      estimate: estimate ?? (() => Effect.succeed({})),
+      health: Effect.catchCause(health ?? Effect.succeed<Health>({ status: "healthy" }), (cause) =>
+        Effect.succeed<Health>({ status: "unhealthy", details: FailureData.fromCause(cause) })
+      )
+    })
+  })
+
+/** Puts a provider on duty for as long as the layer lives. What its effect opens is closed with the layer. */
+export const layer = <M extends Record<string, Method>, E, R>(
+  protocol: Protocol.Protocol<M>,
+  spec: Effect.Effect<Spec<M>, E, R>
+): Layer.Layer<never, E | Failure, Providers | Exclude<R, Scope.Scope>> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const providers = yield* Providers
+      yield* providers.register(yield* make(protocol, yield* spec))
+    })
+  )
+
+// internal
+
+type Call = (params: Schema.Json) => Effect.Effect<Schema.Json, Failure, TaskContext>
+type AnyHandler = (params: never) => Effect.Effect<unknown, Failure, TaskContext>
+
+const strict = { onExcessProperty: "error", errors: "all" } as const
+
+const checked = (name: string, method: Method, handler: AnyHandler): Call => {
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(method.params))
+  const encode = Schema.encodeUnknownResult(Schema.toCodecJson(method.result))
+  return (params) => {
+    const input = decode(params, strict)
+    if (Result.isFailure(input)) return Effect.fail(new InvalidParams({ method: name, issue: input.failure.message }))
+    // Safe: `decode` has just proved that the params are what the handler's schema says.
+    return Effect.flatMap(handler(input.success as never), (result) => {
+      const output = encode(result)
+      return Result.isFailure(output)
+        ? Effect.fail(new InvalidResult({ method: name, issue: output.failure.message }))
+        : Effect.succeed(output.success)
+    })
+  }
+}

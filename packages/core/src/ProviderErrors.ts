@@ -1,0 +1,130 @@
+/** What can go wrong between a call and the provider that serves it. −3000x and JSON-RPC's own. */
+import { Schema } from "effect"
+
+/** No provider on duty has the method. */
+export class MethodNotFound extends Schema.TaggedError<MethodNotFound>()("MethodNotFound", {
+  method: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override readonly name = "METHOD_NOT_FOUND"
+  readonly code = -32601
+  readonly retryable = false
+  override get message() {
+    return `no provider has the method "${this.method}" (on duty: ${this.known.join(", ") || "none"})`
+  }
+}
+
+/** The caller's params do not match the method's schema. */
+export class InvalidParams extends Schema.TaggedError<InvalidParams>()("InvalidParams", {
+  method: Schema.String,
+  issue: Schema.String
+}) {
+  override readonly name = "INVALID_PARAMS"
+  readonly code = -32602
+  readonly retryable = false
+  override get message() {
+    return `params of "${this.method}": ${this.issue}`
+  }
+}
+
+/** The provider's answer does not match the method's schema: the provider is at fault. */
+export class InvalidResult extends Schema.TaggedError<InvalidResult>()("InvalidResult", {
+  method: Schema.String,
+  issue: Schema.String
+}) {
+  override readonly name = "TASK_RESULT_INVALID"
+  readonly code = -29007
+  readonly retryable = false
+  override get message() {
+    return `result of "${this.method}": ${this.issue}`
+  }
+}
+
+/** The task names a provider that is not on duty, or that does not have the method. */
+export class ProviderNotFound extends Schema.TaggedError<ProviderNotFound>()("ProviderNotFound", {
+  provider: Schema.String,
+  method: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override readonly name = "PROVIDER_NOT_FOUND"
+  readonly code = -30002
+  readonly retryable = false
+  override get message() {
+    return `no provider "${this.provider}" has "${this.method}" (those that have it: ${this.known.join(", ") || "none"})`
+  }
+}
+
+/** The provider cannot be reached, or lacks what it needs to work. */
+export class ProviderUnavailable extends Schema.TaggedError<ProviderUnavailable>()("ProviderUnavailable", {
+  provider: Schema.String,
+  reason: Schema.String,
+  retryable: Schema.Boolean,
+  retryAfter: Schema.optionalKey(Schema.Finite)
+}) {
+  override readonly name = "PROVIDER_NOT_AVAILABLE"
+  readonly code = -30003
+  override get message() {
+    return `provider "${this.provider}" is not available: ${this.reason}`
+  }
+}
+
+/** The provider could not be set up as it was asked to. */
+export class ProviderRefused extends Schema.TaggedError<ProviderRefused>()("ProviderRefused", {
+  provider: Schema.String,
+  reason: Schema.String
+}) {
+  override readonly name = "PROVIDER_INITIALIZATION_FAILED"
+  readonly code = -30004
+  readonly retryable = false
+  override get message() {
+    return `provider "${this.provider}" cannot be used: ${this.reason}`
+  }
+}
+
+/** A phase of the provider's own (connecting, the first token) took too long. */
+export class ProviderTimeout extends Schema.TaggedError<ProviderTimeout>()("ProviderTimeout", {
+  provider: Schema.String,
+  phase: Schema.String,
+  seconds: Schema.Finite
+}) {
+  override readonly name = "PROVIDER_TIMEOUT"
+  readonly code = -30006
+  readonly retryable = true
+  override get message() {
+    return `provider "${this.provider}": ${this.phase} took more than ${this.seconds} s`
+  }
+}
+
+/** The provider has too much to do. */
+export class ProviderOverloaded extends Schema.TaggedError<ProviderOverloaded>()("ProviderOverloaded", {
+  provider: Schema.String,
+  reason: Schema.String,
+  retryAfter: Schema.optionalKey(Schema.Finite)
+}) {
+  override readonly name = "PROVIDER_OVERLOADED"
+  readonly code = -30007
+  readonly retryable = true
+  override get message() {
+    return `provider "${this.provider}" is overloaded: ${this.reason}`
+  }
+}
+
+/** The provider answers, but does not have the model. */
+export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNotFound", {
+  provider: Schema.String,
+  model: Schema.String,
+  available: Schema.Array(Schema.String),
+  /** What makes the model available, such as a command; empty when nothing is known. */
+  remedy: Schema.String
+}) {
+  override readonly name = "MODEL_NOT_FOUND"
+  readonly code = -30010
+  readonly retryable = false
+  override get message() {
+    const remedy = this.remedy === "" ? "" : `; ${this.remedy}`
+    return `provider "${this.provider}" does not have the model "${this.model}" (it has ${this.available.join(", ") || "none"})${remedy}`
+  }
+  get data() {
+    return { model: this.model, available: [...this.available] }
+  }
+}

@@ -1,0 +1,134 @@
+/** Who is on duty in this process, and who of them takes a call. */
+import { Context, Effect, Layer, Option, PubSub, Result, type Schema, type Scope, Stream } from "effect"
+import { MethodNotFound, ProviderNotFound, ProviderRefused } from "./Errors.ts"
+import type { Failure } from "./Failure.ts"
+import type { Health, Provider } from "./Provider.ts"
+
+export class Providers extends Context.Service<
+  Providers,
+  {
+    /** On duty until the scope closes. Names are unique; many may serve one method. */
+    readonly register: (provider: Provider) => Effect.Effect<void, Failure, Scope.Scope>
+    /** In the order of registration. */
+    readonly all: Effect.Effect<ReadonlyArray<Provider>>
+    /** By method, then by name when one is given, then health. */
+    readonly choose: (method: string, params: Schema.Json, name?: string) => Effect.Effect<Provider, Failure>
+    /** One element whenever somebody comes, goes, or has new contracts. */
+    readonly changes: Stream.Stream<void>
+  }
+>()("@gleitzeit/core/Providers") {}
+
+/** How long an answer about a provider's health is believed when there is a choice, and waited for. Milliseconds. */
+const believed = 5000
+
+interface Serving {
+  readonly byMethod: ReadonlyMap<string, ReadonlyArray<Provider>>
+  /** By name: those that could not say what they can do. The others go on serving. */
+  readonly silent: ReadonlyMap<string, Failure>
+}
+
+export const layer: Layer.Layer<Providers> = Layer.effect(
+  Providers,
+  Effect.gen(function* () {
+    const onDuty = new Map<string, Provider>()
+    const healths = new WeakMap<Provider, Effect.Effect<Health>>()
+    const changed = yield* PubSub.sliding<void>(1)
+    /** Forgotten whenever anything changes. */
+    let serving: Serving | undefined
+    let changes = 0
+
+    const stale = Effect.suspend(() => {
+      serving = undefined
+      changes++
+      return PubSub.publish(changed, undefined)
+    })
+
+    const index = Effect.suspend(() => {
+      if (serving !== undefined) return Effect.succeed(serving)
+      const before = changes
+      return Effect.map(
+        Effect.forEach([...onDuty.values()], (provider) =>
+          Effect.map(Effect.result(provider.contracts), (contracts) => ({ provider, contracts }))
+        ),
+        (all): Serving => {
+          const byMethod = new Map<string, Array<Provider>>()
+          const silent = new Map<string, Failure>()
+          for (const { contracts, provider } of all) {
+            if (Result.isFailure(contracts)) silent.set(provider.name, contracts.failure)
+            else
+              for (const { method } of contracts.success)
+                byMethod.set(method, [...(byMethod.get(method) ?? []), provider])
+          }
+          const found = { byMethod, silent }
+          // who came, went or changed while the others were asked is not in it
+          if (changes === before) serving = found
+          return found
+        }
+      )
+    })
+
+    const healthiest = (candidates: ReadonlyArray<Provider>, otherwise: Provider) =>
+      Effect.map(
+        Effect.forEach(
+          candidates,
+          (provider) => Effect.map(healths.get(provider) ?? provider.health, ({ status }) => ({ provider, status })),
+          { concurrency: "unbounded" }
+        ),
+        (all) => {
+          for (const wanted of ["healthy", "degraded"]) {
+            const found = all.find(({ status }) => status === wanted)
+            if (found !== undefined) return found.provider
+          }
+          return otherwise
+        }
+      )
+
+    return Providers.of({
+      register: (provider) =>
+        Effect.gen(function* () {
+          const health = Effect.map(
+            Effect.timeoutOption(provider.health, believed),
+            Option.getOrElse((): Health => ({ status: "unhealthy" }))
+          )
+          healths.set(provider, yield* Effect.cachedWithTTL(health, believed))
+          yield* Effect.acquireRelease(
+            Effect.suspend(() => {
+              if (onDuty.has(provider.name)) {
+                const reason = `a provider of this name is on duty already (for ${onDuty.get(provider.name)!.protocol})`
+                return Effect.fail(new ProviderRefused({ provider: provider.name, reason }))
+              }
+              onDuty.set(provider.name, provider)
+              return stale
+            }),
+            () =>
+              Effect.suspend(() => {
+                onDuty.delete(provider.name)
+                return stale
+              })
+          )
+          yield* Effect.forkScoped(Stream.runForEach(provider.changes, () => stale))
+        }),
+      all: Effect.sync(() => [...onDuty.values()]),
+      choose: (method, _params, name) =>
+        Effect.flatMap(index, ({ byMethod, silent }): Effect.Effect<Provider, Failure> => {
+          const candidates = byMethod.get(method) ?? []
+          const known = candidates.map((provider) => provider.name)
+          const [first] = candidates
+          const chosen = name === undefined ? first : candidates.find((provider) => provider.name === name)
+          if (chosen === undefined) {
+            const [failure] = name === undefined ? silent.values() : [silent.get(name)]
+            // who could not say what it can do may be able to the next time
+            if (failure !== undefined) serving = undefined
+            return Effect.fail(
+              failure ??
+                (name === undefined
+                  ? new MethodNotFound({ method, known: [...byMethod.keys()] })
+                  : new ProviderNotFound({ provider: name, method, known }))
+            )
+          }
+          return name !== undefined || candidates.length === 1 ? Effect.succeed(chosen) : healthiest(candidates, chosen)
+        }),
+      changes: Stream.fromPubSub(changed)
+    })
+  })
+)

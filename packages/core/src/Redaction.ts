@@ -1,0 +1,51 @@
+/** Masks secret values in what is recorded or shown. Values of fewer than 8 characters are left: they hit by chance. */
+import type { Schema } from "effect"
+import { type Failure, of } from "./Failure.ts"
+import type { Chunk } from "./Task.ts"
+
+/** Characters that a value has at least that is looked for. */
+export const least = 8
+
+/** Gives back the very same value when there is nothing to mask. */
+export type Mask = (json: Schema.Json) => Schema.Json
+
+export const mask = (secrets: Iterable<string>): Mask => {
+  // longest first, so that a secret inside another does not leave a rest of it
+  const values = [...new Set(secrets)].filter(({ length }) => length >= least).toSorted((a, b) => b.length - a.length)
+  if (values.length === 0) return (json) => json
+  const text = (string: string) => values.reduce((masked, value) => masked.replaceAll(value, "***"), string)
+  const visit: Mask = (json) => {
+    if (typeof json === "string") return text(json)
+    if (typeof json !== "object" || json === null) return json
+    if (Array.isArray(json)) {
+      const items = json.map(visit)
+      return items.every((item, i) => item === json[i]) ? json : items
+    }
+    let changed = false
+    const entries = Object.entries(json).map(([key, value]: [string, Schema.Json]) => {
+      const [maskedKey, masked] = [text(key), visit(value)]
+      if (maskedKey !== key || masked !== value) changed = true
+      return [maskedKey, masked] as const
+    })
+    return changed ? Object.fromEntries(entries) : json
+  }
+  return visit
+}
+
+export const failure = (mask: Mask, error: Failure): Failure => {
+  const { data, message, ...rest } = of(error)
+  return { ...rest, message: String(mask(message)), ...(data === undefined ? {} : { data: mask(data) }) }
+}
+
+/** A secret split over two chunks is not seen: chunks are shown, never recorded. */
+export const chunk = (mask: Mask, chunk: Chunk): Chunk => {
+  switch (chunk._tag) {
+    case "Text":
+    case "Reasoning":
+      return { ...chunk, text: String(mask(chunk.text)) }
+    case "Progress":
+      return chunk.message === undefined ? chunk : { ...chunk, message: String(mask(chunk.message)) }
+    case "Log":
+      return { ...chunk, message: String(mask(chunk.message)) }
+  }
+}

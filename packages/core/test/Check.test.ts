@@ -1,0 +1,424 @@
+import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import * as Check from "../src/Check.ts"
+import type { Contract } from "../src/Contract.ts"
+import { DataV1 } from "../src/DataV1.ts"
+import { format } from "../src/Diagnostic.ts"
+import { LlmV1 } from "../src/LlmV1.ts"
+import * as Protocol from "../src/Protocol.ts"
+import { PythonV1 } from "../src/PythonV1.ts"
+import * as WorkflowFile from "../src/WorkflowFile.ts"
+import { task, workflow } from "./Documents.ts"
+
+const tool: Contract = {
+  protocol: "mcp/v1",
+  method: "mcp/tool.function_name",
+  description: "A tool",
+  effects: "writes",
+  params: { type: "object", properties: { input: {} } },
+  result: {
+    type: "object",
+    properties: {
+      rows: { type: "array", items: { type: "object", properties: { id: {} }, additionalProperties: false } },
+      note: { type: "string" }
+    },
+    required: ["rows"],
+    additionalProperties: false
+  }
+}
+const contracts = [...[LlmV1, PythonV1, DataV1].flatMap(Protocol.contracts), tool]
+
+const check = (text: string, known: ReadonlyArray<Contract> | undefined = contracts, file = "f.yaml") =>
+  Check.check(WorkflowFile.parse({ text, file }), known).map(format)
+
+/** Of tasks that begin on line 2. */
+const tasks = (...lines: ReadonlyArray<string>) => check(["tasks:", ...lines.map((line) => `  - ${line}`)].join("\n"))
+
+const fixture = (file: string) => readFileSync(new URL(`fixtures/${file}`, import.meta.url), "utf8")
+
+describe("what is called", () => {
+  it("is on duty, or else the nearest that is gets named", () => {
+    assert.deepStrictEqual(tasks("method: llm/caht"), [
+      'f.yaml:2:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?'
+    ])
+    assert.deepStrictEqual(tasks("method: lm/chat"), [
+      'f.yaml:2:13: no provider of lm/v1 is on duty for "lm/chat" (on duty: llm/v1, python/v1, data/v1, mcp/v1), did you mean "llm/chat"?'
+    ])
+    assert.deepStrictEqual(tasks("{ method: data/value, protocol: data/v2 }"), [
+      'f.yaml:2:15: no provider of data/v2 is on duty for "data/value" (on duty: llm/v1, python/v1, data/v1, mcp/v1), did you mean "data/v1"?'
+    ])
+    assert.deepStrictEqual(check("tasks: [{ method: data/value }]", []), [
+      'f.yaml:1:19: no provider of data/v1 is on duty for "data/value" (nothing is on duty)'
+    ])
+    assert.deepStrictEqual(check("providers: [llm/v1, pyton/v1, ollama]\ntasks: [{ method: data/value }]"), [
+      'f.yaml:1:21: no provider of pyton/v1 is on duty (on duty: llm/v1, python/v1, data/v1, mcp/v1), did you mean "python/v1"?'
+    ])
+  })
+
+  it("is not looked at when nobody knows what can be called", () => {
+    const parsed = WorkflowFile.parse({ text: "tasks: [{ method: no/such, params: { x: 1 } }]" })
+    assert.deepStrictEqual(Check.check(parsed, undefined), [])
+    assert.deepStrictEqual(check("tasks: [{ method: llm/caht }]").length, 1)
+  })
+
+  it("that is deprecated is a warning", () => {
+    const [first] = contracts
+    const old = first === undefined ? [] : [{ ...first, deprecated: "llm/generate" }]
+    assert.deepStrictEqual(check("tasks: [{ method: llm/chat, params: { prompt: x } }]", old), [
+      "f.yaml:1:19: warning: llm/chat is deprecated, use llm/generate instead"
+    ])
+  })
+
+  it("gets params that fit, each mistake with its place", () => {
+    assert.deepStrictEqual(
+      check(
+        [
+          "tasks:",
+          "  - method: llm/chat",
+          "    params:",
+          "      promt: hi",
+          "      temperature: hot",
+          "      top_p: 3",
+          "      messages:",
+          "        - role: usr",
+          "          contnt: x"
+        ].join("\n")
+      ),
+      [
+        'f.yaml:4:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?',
+        'f.yaml:5:20: `temperature`: expected a number, found "hot"',
+        "f.yaml:6:14: `top_p`: expected at most 1, found 3",
+        'f.yaml:8:11: llm/chat: missing "content" in `messages[0]`',
+        'f.yaml:8:17: `messages[0].role`: expected "system", "user", "assistant" or "tool", found "usr", did you mean "user"?',
+        'f.yaml:9:11: llm/chat has no param "contnt" in `messages[0]`, expected role, content or images, did you mean "content"?'
+      ]
+    )
+    assert.deepStrictEqual(tasks("{ method: llm/chat, params: {} }"), [
+      'f.yaml:2:25: llm/chat: missing "messages" or "prompt" in `params`'
+    ])
+    assert.deepStrictEqual(tasks("{ method: python/execute, params: { code: x, file: y } }"), [
+      'f.yaml:2:31: `params`: expected just one of "code", "file" or "script"'
+    ])
+  })
+
+  it("is not asked about params that could not be read", () => {
+    assert.deepStrictEqual(tasks("{ method: llm/chat, params: 5 }"), [
+      "f.yaml:2:33: `params`: expected a mapping, found 5"
+    ])
+  })
+
+  it("may get references where any type is wanted, but under known names", () => {
+    assert.deepStrictEqual(
+      check(
+        'inputs: { n: {} }\ntasks: [{ method: llm/chat, params: { prompt: x, temperature: "${inputs.n}", stop: ["${inputs.n}", 4], temprature: "${inputs.n}" } }]'
+      ),
+      [
+        "f.yaml:2:100: `stop[1]`: expected text, found 4",
+        'f.yaml:2:104: llm/chat has no param "temprature", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "temperature"?'
+      ]
+    )
+  })
+
+  it("may get a timeout in its params, as the seeds write it", () => {
+    const parsed = WorkflowFile.parse({ text: fixture("seed-parameters.yaml") })
+    assert.deepStrictEqual(Check.check(parsed, contracts).map(format), [])
+    const adopted = parsed.workflow === undefined ? undefined : Check.adopt(parsed.workflow, contracts)
+    assert.deepStrictEqual(adopted?.tasks[0].params, { script: "generate_data.py" })
+    assert.strictEqual(adopted?.tasks[0].timeout, 30_000)
+  })
+})
+
+describe("adopt", () => {
+  it("leaves a timeout where the method has such a param, or takes any", () => {
+    const own: Contract = { ...tool, params: { type: "object", properties: { timeout: {} } } }
+    const written = workflow([
+      task("any", { params: { timeout: 3 } }),
+      task("own", { method: tool.method, protocol: tool.protocol, params: { timeout: 3 } }),
+      task("unknown", { method: "no/such", params: { timeout: 3 } })
+    ])
+    assert.deepStrictEqual(Check.adopt(written, [...contracts.slice(0, -1), own]), written)
+    assert.deepStrictEqual(Check.adopt(written, contracts).tasks[1]?.timeout, 3000)
+  })
+
+  it("leaves what is no duration for check to complain about", () => {
+    const written = workflow([task("a", { method: "llm/chat", params: { timeout: "soon" } })])
+    assert.deepStrictEqual(Check.adopt(written, contracts), written)
+  })
+})
+
+describe("what a reference or an expression speaks of", () => {
+  it("is a task or a root, or else the nearest is named", () => {
+    assert.deepStrictEqual(
+      tasks("{ id: first, method: data/value }", "{ method: data/value, params: { x: 'a ${frst.x} b' } }"),
+      [
+        'f.yaml:3:43: ${frst.x}: "frst" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "first"?'
+      ]
+    )
+    const inCode = check(
+      "tasks:\n  - id: first\n    method: data/value\n  - method: python/execute\n    params:\n      code: |\n        a = 1\n        b = ${frst.x}\n"
+    )
+    assert.match(inCode.join(), /^f\.yaml:8:13: .*did you mean "first"\?$/)
+    const condition = tasks("{ id: first, method: data/value }", "{ method: data/value, if: 'frst.x > 3 && first.y' }")
+    assert.match(condition.join(), /^f\.yaml:3:32: `if`: .*did you mean "first"\?$/)
+    assert.match(
+      check("tasks: [{ id: a, method: data/value }]\noutputs:\n  x: ${b}\n").join(),
+      /^f\.yaml:3:6: \$\{b\}: /
+    )
+    assert.match(tasks("{ method: data/value, foreach: 'nope.rows' }").join(), /^f\.yaml:2:37: `foreach`: /)
+    assert.match(tasks("{ method: data/value, foreach: [a, '${nope}'] }").join(), /^f\.yaml:2:41: \$\{nope\}: /)
+  })
+
+  it("is declared, if it is an input, a variable or a secret", () => {
+    const text = (params: string) =>
+      `inputs: { topic: {} }\nenv: [HOME]\nsecrets: [KEY]\ntasks: [{ method: data/value, params: { x: '${params}' } }]`
+    assert.deepStrictEqual(check(text("${inputs.topic} ${env.HOME} ${secrets.KEY} ${run.id}")), [])
+    assert.deepStrictEqual(check(text("${inputs.topc} ${env.HOM} ${secrets.KEYS} ${run.nme}")), [
+      'f.yaml:4:45: the input "topc" is not declared under `inputs`, expected topic, did you mean "topic"?',
+      'f.yaml:4:60: the variable "HOM" is not listed under `env`, did you mean "HOME"?',
+      'f.yaml:4:71: the secret "KEYS" is not listed under `secrets`, did you mean "KEY"?',
+      'f.yaml:4:87: `run` has no "nme", expected id, name or started_at, did you mean "name"?'
+    ])
+    assert.deepStrictEqual(tasks("{ method: data/value, if: inputs.x > 1 }"), [
+      'f.yaml:2:31: the input "x" is not declared under `inputs`'
+    ])
+  })
+
+  it("is there in that place", () => {
+    assert.deepStrictEqual(
+      tasks(
+        "{ id: each, method: data/value, foreach: [1], if: item > 0, params: { x: '${item} ${index}' } }",
+        "{ id: list, method: data/value, foreach: '${item}' }",
+        "{ id: one, method: data/value, if: index > 0, params: { x: '${item}', y: '${previous} ${iteration} ${result}' } }"
+      ),
+      [
+        "f.yaml:3:47: `item` is there once the list is: not in the `foreach` itself",
+        "f.yaml:4:40: `index` is there only in a task with `foreach`",
+        "f.yaml:4:65: `item` is there only in a task with `foreach`",
+        "f.yaml:4:79: `previous` is there only in a task with `repeat`",
+        "f.yaml:4:91: `iteration` is there only in a task with `repeat`",
+        "f.yaml:4:104: `result` is there only in a task with `repeat`"
+      ]
+    )
+  })
+
+  it("is a secret only in params", () => {
+    const text = "secrets: [K]\ninputs: { s: { secret: true } }\n"
+    assert.deepStrictEqual(
+      check(`${text}tasks: [{ method: data/value, params: { a: '\${secrets.K} \${inputs.s}' } }]`),
+      []
+    )
+    assert.deepStrictEqual(
+      check(
+        `${text}tasks:\n  - { method: data/value, if: secrets.K == '', foreach: ['\${secrets.K}'] }\noutputs: { o: '\${secrets.K}', p: '\${inputs.s}' }`
+      ),
+      [
+        "f.yaml:4:31: `if`: a secret cannot be looked at in an expression",
+        "f.yaml:4:59: a secret cannot stand in `foreach`, only in the params of a task",
+        "f.yaml:5:16: a secret cannot stand in `outputs`, only in the params of a task",
+        "f.yaml:5:35: a secret cannot stand in `outputs`, only in the params of a task"
+      ]
+    )
+  })
+
+  it("has the path, as far as the result's schema tells", () => {
+    const tool = "{ id: t, method: mcp/tool.function_name }"
+    const paths = (path: string, first = tool) => tasks(first, `{ method: data/value, params: { x: '\${t${path}}' } }`)
+    for (const path of ["", ".rows", ".rows[0].id", ".rows[0].id.deep", ".result", ".output.rows", ".error.message"]) {
+      assert.deepStrictEqual(paths(path), [])
+    }
+    assert.deepStrictEqual(paths(".rws"), [
+      'f.yaml:3:41: the result of "t" (mcp/tool.function_name): there is no "rws", expected rows or note, did you mean "rows"?'
+    ])
+    assert.deepStrictEqual(paths(".rows.id"), [
+      'f.yaml:3:41: the result of "t" (mcp/tool.function_name): there is no "id"'
+    ])
+    assert.deepStrictEqual(paths(".rows[0].ids"), [
+      'f.yaml:3:41: the result of "t" (mcp/tool.function_name): there is no "ids", expected id, did you mean "id"?'
+    ])
+    assert.deepStrictEqual(paths(".note.x"), [
+      'f.yaml:3:41: the result of "t" (mcp/tool.function_name): there is no "x"'
+    ])
+    const each = "{ id: t, method: mcp/tool.function_name, foreach: [1] }"
+    for (const path of [".note", "[0].note", ".note[0]", ".failures", "[0]"])
+      assert.deepStrictEqual(paths(path, each), [])
+    assert.match(paths("[0].nte", each).join(), /there is no "nte".* did you mean "note"\?$/)
+    const chat = "{ id: t, method: llm/chat, params: { prompt: x } }"
+    assert.deepStrictEqual(paths(".whatever", chat), [])
+    assert.deepStrictEqual(paths(".contnet", chat), [
+      'f.yaml:3:41: warning: the result of "t" (llm/chat): there is no "contnet", but for one that its `result` may have, did you mean "content"?'
+    ])
+    assert.match(tasks(tool, "{ method: data/value, if: t.rws != 3 }").join(), /^f\.yaml:3:31: .*there is no "rws"/)
+    assert.deepStrictEqual(tasks(tool, "{ method: data/value, if: has(t.rws) }"), [])
+  })
+
+  it("may have no value, which is a warning without ??", () => {
+    const head = [
+      "{ id: a, method: data/value, if: run.id != '' }",
+      "{ id: b, method: data/value, on_error: continue }"
+    ]
+    assert.deepStrictEqual(
+      tasks(
+        ...head,
+        "{ method: data/value, params: { x: '${a.x}', y: '${b.y}', z: '${a.x ?? b.y ?? 1} ${a.error}' } }"
+      ),
+      [
+        'f.yaml:4:41: warning: "a" may be skipped (it has an `if`): this task is skipped then; `??` and another value goes on without it',
+        'f.yaml:4:54: warning: "b" may fail and the run goes on (`on_error: continue`): this task is skipped then; `??` and another value goes on without it'
+      ]
+    )
+    assert.deepStrictEqual(tasks(...head, "{ method: data/value, if: a.x > 1, needs: [b] }"), [
+      'f.yaml:4:31: warning: "a" may be skipped (it has an `if`): this task is skipped then'
+    ])
+    assert.deepStrictEqual(
+      tasks(...head, `{ method: data/value, if: 'tasks["a"].status == "skipped" && has(a.x)' }`),
+      []
+    )
+    assert.deepStrictEqual(
+      check("tasks:\n  - { id: a, method: data/value, if: run.id != '' }\noutputs: { o: '${a.x}' }"),
+      [
+        'f.yaml:3:16: warning: "a" may be skipped (it has an `if`): the output is left out then; `??` and another value goes on without it'
+      ]
+    )
+    const each = "{ id: a, method: data/value, foreach: [1], if: item > 0, on_error: continue }"
+    assert.deepStrictEqual(tasks(each, "{ method: data/value, params: { x: '${a}' } }"), [])
+  })
+})
+
+describe("dependencies", () => {
+  it("are tasks, or else the nearest is named", () => {
+    assert.deepStrictEqual(
+      tasks(
+        "{ id: first, name: The first, method: data/value }",
+        "{ method: data/value, needs: [frist, The frst, nowhere] }"
+      ),
+      [
+        'f.yaml:3:35: there is no task "frist", did you mean "first"?',
+        'f.yaml:3:42: there is no task "The frst", did you mean "The first"?',
+        'f.yaml:3:52: there is no task "nowhere"'
+      ]
+    )
+  })
+
+  it("are not the task itself", () => {
+    assert.deepStrictEqual(
+      tasks("{ id: a, method: data/value, needs: a }", "{ id: b, method: data/value, params: { x: 'is ${b.x}' } }"),
+      ['f.yaml:2:41: task "a" waits for itself', 'f.yaml:3:51: task "b" waits for itself']
+    )
+  })
+
+  it("turn in no circle, which is named in order, through references and conditions too", () => {
+    assert.deepStrictEqual(
+      tasks("{ id: a, method: data/value, needs: [b] }", "{ id: b, method: data/value, needs: [a] }"),
+      ["f.yaml:2:42: tasks wait for each other in a circle: a -> b -> a"]
+    )
+    assert.deepStrictEqual(
+      tasks(
+        "{ id: start, method: data/value }",
+        "{ id: a, method: data/value, needs: [start], params: { x: '${b.x}' } }",
+        "{ id: b, method: data/value, if: c.x > 1 }",
+        "{ id: c, method: data/value, foreach: '${a}' }",
+        "{ id: x, method: data/value, needs: y }",
+        "{ id: y, method: data/value, needs: x }"
+      ).filter((message) => !message.includes("warning")),
+      [
+        "f.yaml:3:64: tasks wait for each other in a circle: a -> b -> c -> a",
+        "f.yaml:6:41: tasks wait for each other in a circle: x -> y -> x"
+      ]
+    )
+  })
+
+  it("of a large ring are followed without recursion", () => {
+    const ring = Array.from({ length: 20_000 }, (_, i) => task(`t${i}`, { dependencies: [`t${(i + 1) % 20_000}`] }))
+    const [first, ...rest] = ring
+    if (first === undefined) throw new Error("no tasks")
+    const parsed = { workflow: workflow([first, ...rest]), diagnostics: [], locate: () => ({ line: 1, column: 1 }) }
+    assert.deepStrictEqual(
+      Check.check(parsed, undefined).map(({ code }) => code),
+      ["cycle"]
+    )
+  })
+})
+
+describe("a document with mistakes", () => {
+  it("is checked as far as it could be read", () => {
+    const found = Check.check(WorkflowFile.parse({ text: fixture("mistakes.yaml"), file: "mistakes.yaml" }), contracts)
+    const parsed = WorkflowFile.parse({ text: fixture("mistakes.yaml"), file: "mistakes.yaml" }).diagnostics
+    assert.includeDeepMembers([...found], [...parsed])
+    assert.deepStrictEqual(found.filter((one) => !parsed.some((other) => format(other) === format(one))).map(format), [
+      'mistakes.yaml:10:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?',
+      'mistakes.yaml:18:23: there is no task "nowhere"',
+      'mistakes.yaml:32:29: ${bb.rows}: "bb" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "b"?',
+      'mistakes.yaml:33:20: `temperature`: expected a number, found "hot"',
+      'mistakes.yaml:34:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?'
+    ])
+  })
+
+  it("is told in the order of its lines, each mistake once", () => {
+    const found = Check.check(WorkflowFile.parse({ text: fixture("mistakes.yaml") }), contracts)
+    const order = found.map(({ column, line }) => line * 1000 + column)
+    assert.deepStrictEqual(
+      order,
+      order.toSorted((a, b) => a - b)
+    )
+    assert.strictEqual(new Set(found.map(format)).size, found.length)
+  })
+
+  it("says the same of the same place once", () => {
+    assert.strictEqual(tasks('{ method: data/value, params: { x: "tab\\t${zz} ${zz}" } }').length, 1)
+  })
+
+  it("that came as a value has paths instead of places", () => {
+    const value = { tasks: [{ id: "a", method: "llm/chat", params: { promt: "${b.x}" }, needs: ["c"] }] }
+    assert.deepStrictEqual(Check.check(WorkflowFile.fromValue(value), contracts).map(format).toSorted(), [
+      '1:1: tasks[0].needs[0]: there is no task "c", did you mean "a"?',
+      '1:1: tasks[0].params.promt: ${b.x}: "b" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "a"?',
+      '1:1: tasks[0].params.promt: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?',
+      '1:1: tasks[0].params: llm/chat: missing "messages" or "prompt" in `params`'
+    ])
+    const written = {
+      workflow: workflow([task("a", { dependencies: ["b"] })]),
+      diagnostics: [],
+      locate: () => ({ line: 1, column: 1 })
+    }
+    assert.deepStrictEqual(Check.check(written, contracts).map(format), [
+      '1:1: tasks[0].dependencies[0]: there is no task "b", did you mean "a"?'
+    ])
+  })
+
+  it("that cannot be read at all has the reader's complaints", () => {
+    assert.deepStrictEqual(check("tasks:\n\t- x\n"), ["f.yaml:2:1: a tab indents this line, expected spaces"])
+    assert.deepStrictEqual(check("").length, 1)
+  })
+})
+
+describe("the seeds' documents", () => {
+  it("have no mistakes", () => {
+    for (const file of ["seed-names.yaml", "seed-parameters.yaml", "seed-data-pipeline.json"]) {
+      assert.deepStrictEqual(check(fixture(file), contracts, file), [])
+    }
+  })
+})
+
+describe("1,000 tasks", () => {
+  it("are checked in 150 ms", () => {
+    const lines = ["inputs: { topic: { type: string } }", "tasks:"]
+    for (let i = 0; i < 1000; i++) {
+      lines.push(
+        `  - id: task${i}`,
+        "    method: llm/chat",
+        "    params:",
+        "      temperature: 0.5",
+        `      messages: [{ role: user, content: "hello \${${i === 0 ? "inputs.topic" : `task${i - 1}.content`}}" }]`,
+        ...(i === 0 ? [] : [`    needs: [task${i - 1}]`])
+      )
+    }
+    const parsed = WorkflowFile.parse({ text: lines.join("\n"), file: "f.yaml" })
+    // the best of some: other work on the machine is not what is measured
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      assert.deepStrictEqual(Check.check(parsed, contracts), [])
+      return performance.now() - start
+    })
+    assert.isBelow(Math.min(...times), 150)
+  })
+})

@@ -1,0 +1,75 @@
+/** The models that a mini-ollama pretends to have, and what Ollama's API says about them. Made up, and always the same. */
+import { createHash } from "node:crypto"
+
+export interface Model {
+  /** As in `ollama run`: `llama3.2`, `llava:13b`. Without a tag it is `latest`. */
+  readonly name: string
+  /** Default `completion` and `tools`. */
+  readonly capabilities?: ReadonlyArray<"completion" | "tools" | "vision" | "thinking" | "embedding">
+}
+
+export const standard: ReadonlyArray<Model> = [
+  { name: "llama3.2" },
+  { name: "llava", capabilities: ["completion", "vision"] },
+  { name: "deepseek-r1", capabilities: ["completion", "thinking"] },
+  { name: "nomic-embed-text", capabilities: ["embedding"] }
+]
+
+/** The name under which a model is found: case does not matter, and the tag `latest` may be left out. */
+export const fullName = (name: string): string => {
+  const lower = name.toLowerCase()
+  return lower.slice(lower.lastIndexOf("/") + 1).includes(":") ? lower : `${lower}:latest`
+}
+
+export const capabilities = ({ capabilities }: Model) => capabilities ?? ["completion", "tools"]
+
+/** An entry of `/api/tags`. */
+export const summary = (model: Model) => ({
+  name: fullName(model.name),
+  model: fullName(model.name),
+  modified_at: someTime,
+  size: 2_000_000_000,
+  digest: digest(model),
+  details: details,
+  capabilities: capabilities(model)
+})
+
+/** An entry of `/api/ps`. */
+export const running = (model: Model) => ({
+  name: fullName(model.name),
+  model: fullName(model.name),
+  size: 2_000_000_000,
+  digest: digest(model),
+  details,
+  expires_at: "2026-01-01T00:05:00Z",
+  size_vram: 0,
+  context_length: 4096
+})
+
+/** The body of `/api/show`. */
+export const description = (model: Model) => ({
+  license: "none",
+  modelfile: `FROM ${model.name}`,
+  parameters: "",
+  template: "{{ .Prompt }}",
+  details,
+  model_info: { "general.architecture": "llama", "llama.context_length": 4096 },
+  capabilities: capabilities(model),
+  modified_at: someTime
+})
+
+/** When everything happens. */
+export const someTime = "2026-01-01T00:00:00Z"
+
+// internal
+
+const details = {
+  parent_model: "",
+  format: "gguf",
+  family: "llama",
+  families: ["llama"],
+  parameter_size: "1B",
+  quantization_level: "Q4_0"
+}
+
+const digest = ({ name }: Model): string => createHash("sha256").update(fullName(name)).digest("hex")

@@ -1,0 +1,2 @@
+/** A small server of the shape of Ollama, for tests. */
+export * as MiniOllama from "./MiniOllama.ts"

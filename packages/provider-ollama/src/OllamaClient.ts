@@ -1,0 +1,277 @@
+/**
+ * One Ollama server, through the `ollama` client. That client is made anew for each call, on a `fetch` of ours: so one
+ * call can be stopped without the others and its socket closes at once, nothing the server sends is dropped or printed,
+ * no time limit of the transport cuts a slow answer short, and no string is taken for the path of an image.
+ * The only file that knows the client and `undici`; both are loaded with the first call.
+ */
+import { Errors, type Failure } from "@gleitzeit/core"
+import { Clock, Data, Effect, Result, Schema, Scope } from "effect"
+import type { ChatRequest, GenerateRequest, Ollama } from "ollama"
+import type { Agent, fetch as Fetch } from "undici"
+import {
+  Broken,
+  Garbled,
+  of as failureOf,
+  Refused,
+  shortened,
+  Truncated,
+  wordsOf,
+  wordsOfError
+} from "./OllamaFailure.ts"
+import { Part, type Request, Tags, Version } from "./OllamaSchema.ts"
+
+export interface Options {
+  /** Of the provider, for its failures. */
+  readonly name: string
+  readonly url: string
+  /** Sent with every request. */
+  readonly headers: { readonly [name: string]: string }
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** Milliseconds from the request to the first line of the answer: the model may have to be loaded. */
+  readonly firstTokenTimeout: number
+  /** Milliseconds between two lines. */
+  readonly idleTimeout: number
+}
+
+export interface Model {
+  readonly name: string
+  readonly digest?: string
+}
+
+export interface OllamaClient {
+  /** Asks for text and hands on each part of the answer, the last one included. */
+  readonly ask: <R>(
+    route: "chat" | "generate",
+    request: Request,
+    each: (part: Part) => Effect.Effect<void, never, R>
+  ) => Effect.Effect<void, Refused | Failure.Failure, R>
+  readonly version: Effect.Effect<string, Refused | Failure.Failure>
+  /** The models that the server has. */
+  readonly models: Effect.Effect<ReadonlyArray<Model>, Refused | Failure.Failure>
+  /** What a refusal means to whoever has no better idea. */
+  readonly explain: (refused: Refused) => Effect.Effect<never, Failure.Failure>
+}
+
+/** Sockets stay open between calls, and close with the scope. */
+export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { connectTimeout, firstTokenTimeout, headers, idleTimeout, name, url } = options
+    const scope = yield* Effect.scope
+    const library = yield* Effect.cached(Scope.provide(load(connectTimeout), scope))
+
+    const fail = (error: unknown): Effect.Effect<never, Failure.Failure> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.fail(failureOf(error, { provider: name, url, connectTimeout, now }))
+      )
+
+    const wire = <A>(run: () => Promise<A>): Effect.Effect<A, Refused | Failure.Failure> =>
+      Effect.tryPromise({ try: run, catch: (error) => new Thrown({ error }) }).pipe(
+        Effect.catch(({ error }): Effect.Effect<never, Refused | Failure.Failure> =>
+          error instanceof Refused ? Effect.fail(error) : fail(error)
+        )
+      )
+
+    const read = <A>(decode: Decode<A>, input: unknown): Effect.Effect<A, Failure.Failure> =>
+      Result.match(decode(input), {
+        onFailure: () => fail(new Garbled({ words: shortened(JSON.stringify(input)) })),
+        onSuccess: (value) => Effect.succeed(value)
+      })
+
+    const within = <A, E, R>(effect: Effect.Effect<A, E, R>, milliseconds: number, phase: string) =>
+      Effect.timeoutOrElse(effect, {
+        duration: milliseconds,
+        orElse: () => Effect.fail(new Errors.ProviderTimeout({ provider: name, phase, seconds: milliseconds / 1000 }))
+      })
+
+    /** A client for one call. When the scope closes, so does the call's socket. */
+    const client = Effect.gen(function* () {
+      const { Ollama, agent, fetch } = yield* library
+      const controller = yield* Effect.acquireRelease(
+        Effect.sync(() => new AbortController()),
+        (controller) => Effect.sync(() => controller.abort())
+      )
+      const ended = Promise.withResolvers<void>()
+      const guarded = guard({ agent, fetch, signal: controller.signal, ended: ended.resolve })
+      return { ollama: new Ollama({ host: url, headers: { ...headers }, fetch: guarded }), ended: ended.promise }
+    })
+
+    const get = <A>(run: (ollama: Ollama) => Promise<unknown>, decode: Decode<A>, phase: string) =>
+      Effect.gen(function* () {
+        const { ollama } = yield* client
+        return yield* read(
+          decode,
+          yield* within(
+            wire(() => run(ollama)),
+            answerTimeout,
+            phase
+          )
+        )
+      }).pipe(Effect.scoped)
+
+    return {
+      ask: (route, request, each) =>
+        Effect.gen(function* () {
+          const { ended, ollama } = yield* client
+          const begin = Effect.gen(function* () {
+            const parts = yield* wire(() => begun(ollama, route, request))
+            return { parts, first: yield* wire(() => parts.next()) }
+          })
+          const { first, parts } = yield* within(begin, firstTokenTimeout, "waiting for the first token")
+          let step = first
+          while (step.done !== true) {
+            yield* each(yield* read(decodePart, step.value))
+            step = yield* within(
+              wire(() => parts.next()),
+              idleTimeout,
+              "waiting for the next token"
+            )
+          }
+          // Read to its end, the answer leaves a socket that the next call can use.
+          yield* Effect.timeoutOption(
+            Effect.promise(() => ended),
+            250
+          )
+        }).pipe(Effect.scoped),
+      version: Effect.map(
+        get((ollama) => ollama.version(), decodeVersion, "asking for the version"),
+        ({ version }) => version
+      ),
+      models: Effect.map(
+        get((ollama) => ollama.list(), decodeTags, "listing the models"),
+        ({ models }) =>
+          (models ?? []).map(({ digest, name }) => (typeof digest === "string" ? { name, digest } : { name }))
+      ),
+      explain: fail
+    }
+  })
+
+// internal
+
+/** For what needs no model. Milliseconds. */
+const answerTimeout = 5000
+
+/** A longer line is not taken for an answer. Characters. */
+const longestLine = 32_000_000
+
+/** Parts that are read from the socket before anybody asks for them. */
+const ahead = 256
+
+class Thrown extends Data.TaggedError("Thrown")<{ readonly error: unknown }> {}
+
+type Decode<A> = (input: unknown) => Result.Result<A, unknown>
+
+const decodePart: Decode<Part> = Schema.decodeUnknownResult(Part)
+const decodeVersion: Decode<typeof Version.Type> = Schema.decodeUnknownResult(Version)
+const decodeTags: Decode<typeof Tags.Type> = Schema.decodeUnknownResult(Tags)
+
+/** The limits of the transport are off: ours begin and end with what the server says, not with its headers. */
+const load = (connectTimeout: number) =>
+  Effect.acquireRelease(
+    Effect.promise(() => Promise.all([import("ollama"), import("undici")])).pipe(
+      // by its default: a bundle knows no other names of a package that is no module
+      Effect.map(
+        ([
+          { Ollama },
+          {
+            default: { Agent, fetch }
+          }
+        ]) => ({
+          Ollama,
+          fetch,
+          agent: new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeout } })
+        })
+      )
+    ),
+    ({ agent }) => Effect.promise(() => agent.destroy())
+  )
+
+const begun = (ollama: Ollama, route: "chat" | "generate", request: Request): Promise<AsyncIterator<unknown>> => {
+  // Safe: the client only turns the bytes of images into base64, and sends everything else as it is.
+  const streamed = { ...request, stream: true } as unknown
+  return route === "chat"
+    ? ollama.chat(streamed as ChatRequest & { stream: true }).then((parts) => parts[Symbol.asyncIterator]())
+    : ollama.generate(streamed as GenerateRequest & { stream: true }).then((parts) => parts[Symbol.asyncIterator]())
+}
+
+interface Transport {
+  readonly agent: Agent
+  readonly fetch: typeof Fetch
+  /** Closes the socket. */
+  readonly signal: AbortSignal
+  /** To be called once an answer was read to its end. */
+  readonly ended: () => void
+}
+
+/** Requests on our own agent; answers are read, and refused, before the `ollama` client sees them. */
+const guard =
+  ({ agent, ended, fetch, signal }: Transport): typeof globalThis.fetch =>
+  async (input, init = {}) => {
+    const response = await fetch(input instanceof globalThis.Request ? input.url : input, {
+      method: init.method ?? "GET",
+      headers: Object.fromEntries(new Headers(init.headers)),
+      ...(typeof init.body === "string" ? { body: init.body } : {}),
+      signal,
+      dispatcher: agent
+    })
+    if (!response.ok) {
+      const retryAfter = response.headers.get("retry-after") ?? undefined
+      throw new Refused({ status: response.status, words: wordsOf(await response.text()), retryAfter })
+    }
+    if (init.method === "POST" && response.body !== null) {
+      return new Response(response.body.pipeThrough(lines(ended)))
+    }
+    const text = await response.text()
+    if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(text) })
+    return new Response(text)
+  }
+
+/** Passes on whole lines, each a JSON object, until one is the last; anything else ends the stream with its failure. */
+const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
+  const decoder = new TextDecoder()
+  const encoder = new TextEncoder()
+  let rest = ""
+  let done = false
+  const pass = (line: string, controller: TransformStreamDefaultController<Uint8Array>) => {
+    const text = line.trim()
+    if (text === "" || done) return
+    const value = parsed(text)
+    if (!isRecord(value)) throw new Garbled({ words: shortened(text) })
+    if (value["error"] !== undefined && value["error"] !== null) {
+      throw new Broken({ words: wordsOfError(value["error"]) })
+    }
+    done = value["done"] === true
+    controller.enqueue(encoder.encode(`${text}\n`))
+  }
+  return new TransformStream<Uint8Array, Uint8Array>(
+    {
+      transform: (bytes, controller) => {
+        const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n")
+        rest = parts.pop() ?? ""
+        if (rest.length > longestLine) throw new Garbled({ words: shortened(rest.slice(0, 300)) })
+        for (const line of parts) pass(line, controller)
+      },
+      flush: (controller) => {
+        rest += decoder.decode()
+        // What begins as a part and is none was cut off; anything else never was one.
+        if (rest.trim().startsWith("{") && parsed(rest) === undefined) throw new Truncated()
+        pass(rest, controller)
+        if (!done) throw new Truncated()
+        ended()
+      }
+    },
+    undefined,
+    { highWaterMark: ahead }
+  )
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

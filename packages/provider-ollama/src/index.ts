@@ -1,0 +1,2 @@
+/** The door of `@gleitzeit/provider-ollama`. */
+export * as OllamaProvider from "./OllamaProvider.ts"

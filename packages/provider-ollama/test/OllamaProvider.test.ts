@@ -1,0 +1,268 @@
+import { Errors, Providers } from "@gleitzeit/core"
+import { MiniOllama } from "@gleitzeit/mini-ollama"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { OllamaProvider } from "../src/index.ts"
+import { connect, setup } from "./calls.ts"
+
+const lastBody = (mini: MiniOllama.MiniOllama) => mini.requests().at(-1)?.body ?? {}
+
+describe("OllamaProvider", () => {
+  it.effect("answers a chat, and streams what it says", () =>
+    Effect.gen(function* () {
+      const { chat, chunks, said, used } = yield* setup()
+      const reply = yield* chat({ model: "llama3.2", messages: [{ role: "user", content: "say it again" }] })
+      assert.deepStrictEqual(
+        { ...reply, timing: {} },
+        {
+          content: "Echo: say it again",
+          response: "Echo: say it again",
+          result: "Echo: say it again",
+          message: { role: "assistant", content: "Echo: say it again" },
+          model: "llama3.2",
+          provider: "ollama",
+          finish_reason: "stop",
+          usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
+          timing: {}
+        }
+      )
+      assert.strictEqual(said(), reply.content)
+      assert.lengthOf(chunks, 4)
+      assert.deepStrictEqual(used, [{ calls: 1 }, { input_tokens: 3, output_tokens: 4 }])
+    })
+  )
+
+  it.effect("gives times in milliseconds", () =>
+    Effect.gen(function* () {
+      const { hello } = yield* setup()
+      const { timing } = yield* hello
+      assert.deepStrictEqual(timing, { total_ms: 0, load_ms: 12, first_token_ms: 0 })
+    })
+  )
+
+  it.effect("generates from a prompt, also as llm/complete", () =>
+    Effect.gen(function* () {
+      const { call, mini } = yield* setup({ mini: { replies: ({ route, text }) => `${route}: ${text}` } })
+      for (const method of ["llm/generate", "llm/complete"]) {
+        const reply = yield* call(method, { model: "llama3.2", prompt: "once", system: "be brief" })
+        assert.strictEqual(reply.content, "generate: once")
+      }
+      assert.deepInclude(mini.requests().at(-1), { path: "/api/generate" })
+      assert.deepInclude(mini.requests().at(-1)?.body, { system: "be brief", prompt: "once", stream: true })
+    })
+  )
+
+  it.effect("takes a prompt, messages without a role, and both", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup()
+      const sent = () => (lastBody(mini) as { messages: unknown }).messages
+      yield* chat({ prompt: "a" })
+      assert.deepStrictEqual(sent(), [{ role: "user", content: "a" }])
+      yield* chat({ messages: [{ content: "a" }] })
+      assert.deepStrictEqual(sent(), [{ role: "user", content: "a" }])
+      yield* chat({ system: "s", messages: [{ role: "assistant", content: "a" }], prompt: "b" })
+      assert.deepStrictEqual(sent(), [
+        { role: "system", content: "s" },
+        { role: "assistant", content: "a" },
+        { role: "user", content: "b" }
+      ])
+    })
+  )
+
+  it.effect("sends an object as its JSON text", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* setup()
+      const reply = yield* chat({ messages: [{ content: { rows: [1, null] } }] })
+      assert.strictEqual(reply.content, `Echo: {"rows":[1,null]}`)
+    })
+  )
+
+  it.effect("refuses neither prompt nor messages, and params it does not know, without asking the server", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup()
+      for (const params of [{}, { prompt: "a", tokens: 3 }]) {
+        assert.instanceOf(yield* Effect.flip(chat(params)), Errors.InvalidParams)
+      }
+      assert.lengthOf(mini.requests(), 0)
+    })
+  )
+
+  it.effect("sends zeros, minus ones and what only Ollama knows", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup()
+      yield* chat({
+        prompt: "a",
+        temperature: 0,
+        seed: 0,
+        top_k: 0,
+        top_p: 0,
+        max_tokens: -1,
+        stop: "X",
+        keep_alive: -1,
+        provider_options: { ollama: { num_ctx: 8192, truncate: false }, other: { a: 1 } }
+      })
+      const { messages: _messages, ...sent } = lastBody(mini) as Record<string, unknown>
+      assert.deepStrictEqual(sent, {
+        model: "llama3.2",
+        stream: true,
+        keep_alive: -1,
+        truncate: false,
+        options: { temperature: 0, num_predict: -1, top_p: 0, top_k: 0, seed: 0, stop: ["X"], num_ctx: 8192 }
+      })
+    })
+  )
+
+  it.effect("sends a temperature of 0.7 unless told otherwise, and no options beside it", () =>
+    Effect.gen(function* () {
+      const { hello, mini } = yield* setup()
+      yield* hello
+      assert.deepInclude(mini.requests().at(-1)?.body, { options: { temperature: 0.7 } })
+    })
+  )
+
+  it.effect("says so when the answer was cut off", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* setup()
+      const reply = yield* chat({ prompt: "one two three", max_tokens: 2 })
+      assert.strictEqual(reply.finish_reason, "length")
+      assert.strictEqual(reply.content, "Echo: one")
+      assert.match(reply.warnings?.join() ?? "", /max_tokens/)
+    })
+  )
+
+  it.effect("keeps reasoning apart from the answer", () =>
+    Effect.gen(function* () {
+      const { chat, chunks } = yield* setup({ mini: { replies: () => ({ chunks: ["4"], thinking: "two and two" }) } })
+      const reply = yield* chat({ model: "deepseek-r1", prompt: "2+2", think: true })
+      assert.deepStrictEqual(reply.message, { role: "assistant", content: "4", reasoning: "two and two" })
+      assert.deepStrictEqual(
+        chunks.map(({ _tag }) => _tag),
+        ["Reasoning", "Reasoning", "Reasoning", "Text"]
+      )
+    })
+  )
+
+  it.effect("warns of a model that only reasons", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* setup({ mini: { replies: () => ({ chunks: [], thinking: "hm" }) } })
+      const reply = yield* chat({ model: "deepseek-r1", prompt: "2+2", think: true })
+      assert.strictEqual(reply.content, "")
+      assert.match(reply.warnings?.join() ?? "", /said nothing/)
+    })
+  )
+
+  it.effect("leaves out the numbers that the server does not say", () =>
+    Effect.gen(function* () {
+      const { chat, used } = yield* setup({ mini: { replies: () => ({ chunks: ["a"], metrics: false }) } })
+      const reply = yield* chat({ prompt: "a" })
+      assert.deepStrictEqual(reply.usage, {})
+      assert.deepStrictEqual(reply.timing, { total_ms: 0, first_token_ms: 0 })
+      assert.deepStrictEqual(used, [{ calls: 1 }])
+    })
+  )
+
+  it.effect("finds a model by any spelling, and takes the defaults where none is named", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup({ models: { default: "llama3.2:latest", code: "LLAMA3.2" } })
+      const asked = () => (lastBody(mini) as { model: string }).model
+      yield* chat({ prompt: "a" })
+      assert.strictEqual(asked(), "llama3.2:latest")
+      yield* chat({ prompt: "a", model: "code" })
+      assert.strictEqual(asked(), "LLAMA3.2")
+    })
+  )
+
+  it.effect("serves ten calls at once, each with its own answer", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* setup()
+      const words = Array.from({ length: 10 }, (_, index) => `word${index}`)
+      const replies = yield* Effect.forEach(words, (prompt) => chat({ prompt }), { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        replies.map(({ content }) => content),
+        words.map((word) => `Echo: ${word}`)
+      )
+    })
+  )
+
+  it.effect("uses its sockets again, and closes them with its scope", () =>
+    Effect.gen(function* () {
+      const mini = yield* MiniOllama.start()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { hello } = yield* connect({ url: mini.url })
+          for (let index = 0; index < 20; index++) yield* hello
+          assert.isAtMost(mini.connections(), 2)
+        })
+      )
+      yield* mini.until(() => mini.connections() === 0)
+      assert.strictEqual(mini.closes(), 0)
+    })
+  )
+
+  it.effect("sends its headers, and the password of a URL as one of them", () =>
+    Effect.gen(function* () {
+      const mini = yield* MiniOllama.start()
+      const url = mini.url.replace("//", "//ada:secret@")
+      const { hello } = yield* connect({ url, headers: { "x-project": "a" } })
+      yield* hello
+      assert.deepInclude(mini.requests()[0]?.headers, {
+        authorization: `Basic ${btoa("ada:secret")}`,
+        "x-project": "a"
+      })
+    })
+  )
+})
+
+describe("OllamaProvider on duty", () => {
+  it.effect("is healthy with a server, and tells its version and models", () =>
+    Effect.gen(function* () {
+      const { mini, provider } = yield* setup({ mini: { models: ["llama3.2"], version: "0.12.3" } })
+      assert.deepStrictEqual(yield* provider.health, {
+        status: "healthy",
+        details: { url: mini.url, version: "0.12.3", models: ["llama3.2:latest"] }
+      })
+    })
+  )
+
+  it.effect("is unhealthy without one, and says why", () =>
+    Effect.gen(function* () {
+      const { mini, provider } = yield* setup()
+      yield* mini.stop
+      const { details, status } = yield* provider.health
+      assert.strictEqual(status, "unhealthy")
+      assert.include(JSON.stringify(details), "ollama serve")
+    })
+  )
+
+  it.effect("identifies a model by its digest", () =>
+    Effect.gen(function* () {
+      const { mini, provider } = yield* setup()
+      const digest = yield* provider.identity("llm/chat", { model: "LLAMA3.2", prompt: "a" })
+      assert.match(digest ?? "", /^[0-9a-f]{64}$/)
+      assert.strictEqual(yield* provider.identity("llm/chat", { prompt: "a" }), digest)
+      assert.notStrictEqual(yield* provider.identity("llm/chat", { prompt: "a", images: ["/a.png"] }), digest)
+      assert.isUndefined(yield* provider.identity("llm/chat", { model: "nope", prompt: "a" }))
+      yield* mini.stop
+      assert.isUndefined(yield* provider.identity("llm/chat", { model: "llama3.2", prompt: "a" }))
+    })
+  )
+
+  it.effect("starts without a server, under its name", () =>
+    Effect.gen(function* () {
+      const providers = yield* Providers.Providers
+      assert.strictEqual((yield* providers.choose("llm/complete", {})).name, "gpu-box")
+    }).pipe(
+      Effect.provide(
+        OllamaProvider.layer({ url: "127.0.0.1:1", name: "gpu-box" }).pipe(Layer.provideMerge(Providers.layer))
+      )
+    )
+  )
+
+  it.effect("refuses an address that is none", () =>
+    Effect.gen(function* () {
+      const failure = yield* Effect.flip(OllamaProvider.make({ url: "ftp://a" }))
+      assert.strictEqual(failure.name, "PROVIDER_INITIALIZATION_FAILED")
+      assert.include(failure.message, "http://127.0.0.1:11434")
+    })
+  )
+})

@@ -1,0 +1,46 @@
+/** What the tests share: a provider on a mini-ollama, and what a call told its task while it ran. */
+import { LlmV1, Provider, TaskContext, type Task } from "@gleitzeit/core"
+import { MiniOllama } from "@gleitzeit/mini-ollama"
+import { Effect, type Schema } from "effect"
+import { OllamaProvider } from "../src/index.ts"
+
+export interface Setup extends OllamaProvider.Options {
+  readonly mini?: MiniOllama.Options
+}
+
+export const setup = Effect.fnUntraced(function* ({ mini: options, ...provider }: Setup = {}) {
+  const mini = yield* MiniOllama.start(options)
+  return { mini, ...(yield* connect({ url: mini.url, ...provider })) }
+})
+
+/** A provider, whatever there is at its URL. */
+export const connect = Effect.fnUntraced(function* (options: OllamaProvider.Options) {
+  const provider = yield* Provider.make(LlmV1.LlmV1, yield* OllamaProvider.make(options))
+  const chunks: Array<Task.Chunk> = []
+  const used: Array<Task.Usage> = []
+  const context: TaskContext.TaskContext["Service"] = {
+    run: "run",
+    task: "task",
+    attempt: 1,
+    idempotencyKey: "run/task",
+    emit: (chunk) => Effect.sync(() => void chunks.push(chunk)),
+    usage: (usage) => Effect.sync(() => void used.push(usage)),
+    call: () => Effect.die("not used"),
+    suspend: () => Effect.die("not used")
+  }
+  const call = (method: string, params: Schema.Json) =>
+    Effect.map(
+      Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context),
+      // Safe: `call` has encoded it with the schema of the reply.
+      (result) => result as LlmV1.Reply
+    )
+  return {
+    provider,
+    chunks,
+    used,
+    call,
+    chat: (params: Schema.Json) => call("llm/chat", params),
+    hello: call("llm/chat", { model: "llama3.2", prompt: "hello there" }),
+    said: () => chunks.map((chunk) => (chunk._tag === "Text" ? chunk.text : "")).join("")
+  }
+})

@@ -1,0 +1,167 @@
+/** One run of Python: the job as it travels, what comes back while it runs, and the words for what went wrong. */
+import { type Contract, Errors, type Failure, TaskContext } from "@gleitzeit/core"
+import { Clock, Effect, Result, type Schema } from "effect"
+import { dirname, resolve } from "node:path"
+import { Output } from "./Output.ts"
+import * as Process from "./Process.ts"
+import { type Report, Reports } from "./Report.ts"
+
+/** What is to be run or read. One of `code` and `file`. */
+export interface Source {
+  readonly code?: string | Contract.Code
+  readonly file?: string
+}
+
+export interface Settings {
+  /** Python, absolute. */
+  readonly executable: string
+  /** The folder of `run.py` and `template.py`. */
+  readonly folder: string
+  /** All of its environment. */
+  readonly env: { readonly [name: string]: string }
+  /** Characters of each stream. */
+  readonly maxOutput: number
+  /** Bytes. */
+  readonly maxResult: number
+}
+
+export interface Over {
+  readonly report: Report
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly milliseconds: number
+}
+
+/** Runs it (`check`: only reads it) to its end. Fails when it failed. */
+export const run = (
+  settings: Settings,
+  source: Source,
+  how: { readonly check: boolean; readonly args?: Schema.Json; readonly stdin?: string }
+): Effect.Effect<Over, Failure.Failure | Process.NotStarted, TaskContext.TaskContext> =>
+  Effect.gen(function* () {
+    const task = yield* TaskContext.TaskContext
+    const began = yield* Clock.currentTimeNanos
+    const stdout = new Output(settings.maxOutput)
+    const stderr = new Output(settings.maxOutput)
+    const reports = new Reports(settings.maxResult + spare)
+    const { cwd, job, name } = travelling(source, settings, how)
+    let final: Report | undefined
+
+    const tell = (level: "info" | "warning", lines: ReadonlyArray<string>) =>
+      Effect.forEach(lines, (message) => task.emit({ _tag: "Log", level, message }), { discard: true })
+
+    const hear = (report: Report): Effect.Effect<void> => {
+      if (report._tag === "Progress") return task.emit(report)
+      if (report._tag === "Warning") return tell("warning", [report.message])
+      final ??= report
+      return Effect.void
+    }
+
+    const ended = yield* Process.run(
+      {
+        executable: settings.executable,
+        args: ["-X", "utf8", "-c", boot, settings.folder],
+        env: settings.env,
+        job,
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(how.stdin === undefined ? {} : { stdin: how.stdin })
+      },
+      ({ _tag, bytes }): Effect.Effect<void, Failure.Failure> => {
+        if (_tag === "Stdout") return tell("info", stdout.push(bytes))
+        if (_tag === "Stderr") return tell("warning", stderr.push(bytes))
+        const heard = reports.push(bytes)
+        return Result.isSuccess(heard)
+          ? Effect.forEach(heard.success, hear, { discard: true })
+          : Effect.fail(failed(`the code wrote to file descriptor 4, which is not its own: ${heard.failure}`))
+      }
+    )
+    yield* tell("info", stdout.end())
+    yield* tell("warning", stderr.end())
+
+    const report = final
+    if (report?._tag === "TooLarge") {
+      return yield* new Errors.ResultTooLarge({ size: report.size, limit: settings.maxResult })
+    }
+    const left = { stdout: stdout.last(tail), stderr: stderr.last(tail), exit_code: ended.code ?? null }
+    if (report?._tag === "Failed") return yield* raised(report, name, left)
+    if (report === undefined || ended.code !== 0) return yield* crashed(ended, report !== undefined, left)
+    const milliseconds = Math.round(Number((yield* Clock.currentTimeNanos) - began) / 1e6)
+    return { report, stdout, stderr, milliseconds }
+  })
+
+// internal
+
+const boot = "import sys; sys.path.insert(0, sys.argv[1]); import run; run.main()"
+
+/** Bytes of a report beside its result. */
+const spare = 256 * 1024
+
+/** Characters of each stream that a failure keeps. */
+const tail = 4000
+
+const unnamed = "<task>"
+
+const travelling = (
+  { code = "", file }: Source,
+  { maxResult }: Settings,
+  { args, check }: { readonly check: boolean; readonly args?: Schema.Json }
+): { readonly job: Uint8Array; readonly name: string; readonly cwd?: string } => {
+  const path = file === undefined ? undefined : resolve(file)
+  const { origin, segments, source, values } =
+    typeof code === "string" ? { source: code, segments: [code], values: {}, origin: undefined } : code
+  const name = path ?? origin?.file ?? unnamed
+  const line = Math.max(origin?.line ?? 1, 1)
+  const job = { check, name, file: path ?? null, source, segments, values, line, max_result: maxResult }
+  const text = Buffer.from(JSON.stringify(args === undefined ? job : { ...job, args }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(text.length)
+  return { job: Buffer.concat([length, text]), name, ...(path === undefined ? {} : { cwd: dirname(path) }) }
+}
+
+interface Left {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exit_code: number | null
+}
+
+const failed = (reason: string, data?: Schema.Json): Errors.TaskExecutionFailed =>
+  new Errors.TaskExecutionFailed({ reason, retryable: false, ...(data === undefined ? {} : { data }) })
+
+/** The code raised: first what and where, then the traceback. */
+const raised = (
+  { line, message, traceback = "", type }: Extract<Report, { readonly _tag: "Failed" }>,
+  name: string,
+  left: Left
+): Errors.TaskExecutionFailed => {
+  const [first = ""] = message.split("\n")
+  const where = line === undefined ? "" : ` (${name}:${line})`
+  const what = `${type}${first === "" ? "" : `: ${first}`}${where}`
+  return failed(traceback === "" ? what : `${what}\n${traceback}`, {
+    type,
+    message,
+    traceback,
+    ...(line === undefined ? {} : { line }),
+    ...(name === unnamed ? {} : { file: name }),
+    ...left
+  })
+}
+
+/** The process ended without a word, or after it. */
+const crashed = (ended: Process.Ended, reported: boolean, left: Left): Errors.TaskExecutionFailed => {
+  const how = ended.signal === undefined ? `ended with exit code ${ended.code}` : `was ended by ${ended.signal}`
+  const why =
+    ended.signal === "SIGKILL"
+      ? " (the machine may be out of memory)"
+      : ended.signal === undefined && !reported
+        ? " before the code had come to its end (os._exit, or a library that ends the process)"
+        : ""
+  const message = `the Python process ${how}${why}${reported ? ", after the code had come to its end" : ""}`
+  const last = left.stderr.trim()
+  return failed(last === "" ? message : `${message}\n${last}`, {
+    type: "Crashed",
+    message,
+    traceback: "",
+    ...(ended.signal === undefined ? {} : { signal: ended.signal }),
+    ...left
+  })
+}

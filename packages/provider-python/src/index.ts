@@ -1,0 +1,2 @@
+/** The door of `@gleitzeit/provider-python`. */
+export * as PythonProvider from "./PythonProvider.ts"

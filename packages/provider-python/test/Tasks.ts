@@ -1,0 +1,67 @@
+/** What the tests share: tasks on a provider of their own, and code with references as core hands it over. */
+import { type Contract, type Failure, Provider, TaskContext } from "@gleitzeit/core"
+import { Effect, Result, type Schema } from "effect"
+import { PythonProvider } from "../src/index.ts"
+
+export type Chunk = Parameters<TaskContext.TaskContext["Service"]["emit"]>[0]
+
+/** A context that nobody but the test listens to. */
+export const context = (emit: (chunk: Chunk) => void = () => {}): TaskContext.TaskContext["Service"] => ({
+  run: "run",
+  task: "task",
+  attempt: 1,
+  idempotencyKey: "run/task",
+  emit: (chunk) => Effect.sync(() => emit(chunk)),
+  usage: () => Effect.void,
+  call: () => Effect.die("not called"),
+  suspend: () => Effect.die("not called")
+})
+
+export const call = (
+  provider: Provider.Provider,
+  method: string,
+  params: Schema.Json,
+  emit?: (chunk: Chunk) => void
+): Effect.Effect<Schema.Json, Failure.Failure> =>
+  Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context(emit))
+
+/** One for all tests: the interpreter is looked for once. */
+const standard = Effect.runSync(PythonProvider.make())
+
+/** `python/execute`, with options on a provider of its own. */
+export const execute = (
+  params: Schema.Json,
+  options?: PythonProvider.Options,
+  emit?: (chunk: Chunk) => void
+): Effect.Effect<Schema.JsonObject, Failure.Failure> =>
+  Effect.flatMap(options === undefined ? Effect.succeed(standard) : PythonProvider.make(options), (provider) =>
+    Effect.map(call(provider, "python/execute", params, emit), (result) => {
+      if (typeof result !== "object" || result === null || Array.isArray(result)) throw new Error("no object")
+      // Safe: neither null nor a list.
+      return result as Schema.JsonObject
+    })
+  )
+
+/** The `result` of some code. */
+export const value = (code: Schema.Json, more: Schema.JsonObject = {}): Effect.Effect<Schema.Json, Failure.Failure> =>
+  Effect.map(execute({ code, ...more }), ({ result }) => result ?? null)
+
+/** The failure of what must fail. */
+export const failure = <A>(effect: Effect.Effect<A, Failure.Failure>): Effect.Effect<Failure.Failure> =>
+  Effect.map(Effect.result(effect), (result) => {
+    if (Result.isSuccess(result)) throw new Error(`did not fail: ${JSON.stringify(result.success)}`)
+    return result.failure
+  })
+
+/** Code with `${name}` for each of the values, taken apart. */
+export const bound = (
+  source: string,
+  values: { readonly [name: string]: Schema.Json },
+  origin?: Contract.Code["origin"]
+) => {
+  const segments = source
+    .split(/(\$\{[^}]*\})/)
+    .filter((part) => part !== "")
+    .map((part) => (part.startsWith("${") ? { ref: part.slice(2, -1), raw: part } : part))
+  return { source, segments, values, ...(origin === undefined ? {} : { origin }) }
+}

@@ -1,0 +1,3 @@
+/** The door of `@gleitzeit/store-sqlite`. */
+export * as Owner from "./Owner.ts"
+export * as SqliteStore from "./SqliteStore.ts"
