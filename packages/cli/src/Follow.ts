@@ -54,7 +54,7 @@ const plain = (run: string, since: number) =>
       Effect.fnUntraced(function* (live) {
         if (live._tag === "Event" && live.event.at < since) return
         const now = yield* Clock.currentTimeMillis
-        for (const line of Lines.ofLive(live, now, output.options)) yield* output.note(line)
+        for (const line of Lines.ofLive(live, now, { run, verbose: output.options.verbose })) yield* output.note(line)
       })
     )
   })

@@ -22,7 +22,7 @@ export const merge = (
     const issues: Array<string> = []
     const values: Record<string, Schema.Json> = {}
     const known = (name: string) => {
-      return true
+      if (Object.hasOwn(declared, name)) return true
       issues.push(unknownName(name, Object.keys(declared), workflow.name))
       return false
     }

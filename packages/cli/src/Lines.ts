@@ -4,6 +4,8 @@ import * as Text from "./Text.ts"
 import { explain, readable } from "./View.ts"
 
 export interface Options {
+  /** Named in the first line. */
+  readonly run: string
   /** Results and logs of tasks too. */
   readonly verbose: boolean
   /** How a time is written. Default: the local time of day. */
@@ -31,7 +33,9 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
   const time = at(event.at, options)
   switch (event._tag) {
     case "RunCreated":
-      return [`${time} run of ${Text.flat(event.workflow.name)}: ${Text.count(event.workflow.tasks.length, "task")}`]
+      return [
+        `${time} run ${options.run} of ${Text.flat(event.workflow.name)}: ${Text.count(event.workflow.tasks.length, "task")}`
+      ]
     case "RunResumed":
       return [`${time} run resumed`]
     case "TaskStarted":

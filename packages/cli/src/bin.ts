@@ -23,6 +23,7 @@ process.emit = function (this: NodeJS.Process, ...args: Array<unknown>) {
     return false
   }
   return Reflect.apply(emit, this, args)
+  // Safe: it takes what the original takes, and gives what the original gives, or false for nobody listening.
 } as typeof emit
 
 if (process.argv.length === 3 && process.argv[2] === "--version") {

@@ -108,7 +108,7 @@ describe("View", () => {
 
 describe("Lines", () => {
   it("tells a run in plain lines", () => {
-    const options = { verbose: false, clock: (millis: number) => new Date(millis).toISOString().slice(11, 19) }
+    const options = { run, verbose: false, clock: (millis: number) => new Date(millis).toISOString().slice(11, 19) }
     golden(
       "plain",
       [...middle, ...rest].flatMap((live) => Lines.ofLive(live, begin, options))
@@ -116,7 +116,7 @@ describe("Lines", () => {
   })
 
   it("tells results with verbose", () => {
-    const options = { verbose: true, clock: () => "12:00:00" }
+    const options = { run, verbose: true, clock: () => "12:00:00" }
     const [, , , completed] = middle
     assert.deepStrictEqual(completed === undefined ? [] : Lines.ofLive(completed, begin, options), [
       "12:00:00 research completed in 1.3 s, 312 tokens",

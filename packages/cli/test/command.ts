@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Screen } from "../src/Output.ts"
 import { program } from "../src/start.ts"
+import type { Terminal } from "./terminal.ts"
 
 export interface Said {
   readonly exit: number
@@ -17,6 +18,8 @@ export interface Place {
   /** Writes a file and gives its path. */
   readonly file: (name: string, text: string) => string
   readonly gz: (...args: ReadonlyArray<string>) => Effect.Effect<Said>
+  /** With both streams on a terminal; gives the exit code. */
+  readonly on: (terminal: Terminal, ...args: ReadonlyArray<string>) => Effect.Effect<number>
 }
 
 /** A folder that is gone afterwards. Ollama is looked for where nothing listens. */
@@ -34,6 +37,12 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
         GLEITZEIT_OLLAMA_URL: "http://127.0.0.1:9",
         ...env
       }
+      const run = (args: ReadonlyArray<string>, screen: Screen, console: Pick<Console.Console, "log" | "error">) =>
+        program(args).pipe(
+          Effect.provideService(Console.Console, Object.assign(Object.create(globalThis.console), console)),
+          Effect.provideService(Screen, screen),
+          Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: environment }))
+        )
       return {
         folder,
         file: (name, text) => {
@@ -46,22 +55,17 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
           Effect.suspend(() => {
             let stdout = ""
             let stderr = ""
-            const console: Console.Console = Object.assign(Object.create(globalThis.console), {
-              log: (text: unknown) => void (stdout += `${String(text)}\n`),
-              error: (text: unknown) => void (stderr += `${String(text)}\n`)
-            })
-            return program(args).pipe(
-              Effect.map((exit) => ({ exit, stdout, stderr })),
-              Effect.provideService(Console.Console, console),
-              Effect.provideService(Screen, {
-                stdout: false,
-                stderr: false,
-                size: () => ({ columns: 80, rows: 24 }),
-                write: () => {}
-              }),
-              Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: environment }))
-            )
-          })
+            const screen = { stdout: false, stderr: false, size: () => ({ columns: 80, rows: 24 }), write: () => {} }
+            const log = (text: unknown) => void (stdout += `${String(text)}\n`)
+            const error = (text: unknown) => void (stderr += `${String(text)}\n`)
+            return Effect.map(run(args, screen, { log, error }), (exit) => ({ exit, stdout, stderr }))
+          }),
+        on: (terminal, ...args) => {
+          const write = (text: string) => terminal.write(text)
+          const line = (text: unknown) => write(`${String(text)}\n`)
+          const size = () => ({ columns: terminal.columns, rows: 24 })
+          return run(args, { stdout: true, stderr: true, size, write }, { log: line, error: line })
+        }
       }
     }
   )

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Place, place, type Said } from "./command.ts"
+import { Terminal } from "./terminal.ts"
 
 const greeting = `name: Greeting
 inputs:
@@ -43,7 +44,7 @@ describe("gleitzeit", () => {
     Effect.gen(function* () {
       const ran = yield* gz("run", file("greeting.yaml", greeting), "-i", "who=Ada")
       assert.deepStrictEqual([ran.exit, ran.stdout], [0, "greeting:\nhello Ada\n"])
-      assert.match(ran.stderr, /^\d\d:\d\d:\d\d run of Greeting: 1 task\n/)
+      assert.match(ran.stderr, /^\d\d:\d\d:\d\d run \w{26} of Greeting: 1 task\n/)
       assert.match(ran.stderr, /hello completed in \d+ ms\n.*run completed\n✓ completed in .* · 1 completed\n$/s)
       const quiet = yield* gz("run", "-q", file("greeting.yaml", greeting))
       assert.deepStrictEqual(quiet, { exit: 0, stdout: "greeting:\nhello world\n", stderr: "" })
@@ -132,7 +133,7 @@ describe("gleitzeit", () => {
       const shown = (yield* gz("show", "latest", "-v")).stdout
       assert.match(shown, /^Greeting {2}\w{26}\n\n {2}✓ hello +\d+ ms\n {6}\{\n/)
       assert.match(shown, /\ngreeting:\nhello world\n\n✓ completed in .* begun \d{4}-/)
-      assert.match((yield* gz("logs", "latest")).stdout, /^\d{4}-\d\d-\d\d .* run of Greeting: 1 task\n/)
+      assert.match((yield* gz("logs", "latest")).stdout, /^\d{4}-\d\d-\d\d .* run \w{26} of Greeting: 1 task\n/)
       assert.strictEqual((yield* gz("result", "latest")).stdout, "greeting:\nhello world\n")
       assert.strictEqual(
         (yield* gz("result", "latest", "hello")).stdout,
@@ -142,6 +143,39 @@ describe("gleitzeit", () => {
       const cancelled = yield* gz("cancel", "latest")
       assert.deepStrictEqual([cancelled.exit, cancelled.stdout], [1, ""])
       assert.match(cancelled.stderr, /^error: run \w{26} is completed\n$/)
+    })
+  )
+
+  live("on a terminal what was drawn while it ran makes way for what stays", ({ file, on }) =>
+    Effect.gen(function* () {
+      const path = file(
+        "drawn.yaml",
+        `name: Drawn
+tasks:
+  - { id: nap, method: timer/sleep, params: { seconds: 0.35 } }
+  - { id: quick, method: data/value, params: { x: 1 } }
+  - { id: last, method: data/value, params: { text: done }, dependencies: [nap] }
+outputs: { text: "\${last.text}" }
+`
+      )
+      const terminal = new Terminal(60)
+      let most = 0
+      const write = terminal.write.bind(terminal)
+      terminal.write = (text) => {
+        write(text)
+        most = Math.max(most, terminal.shown.split("\n").length)
+      }
+      terminal.write("$ gz run drawn.yaml\n")
+      assert.strictEqual(yield* on(terminal, "run", path, "--no-color"), 0)
+      const shown = terminal.shown
+        .replaceAll(/\d+ ms/g, (time) => "N ms".padStart(time.length))
+        .replaceAll(/ {2,}N/g, " N")
+      assert.match(
+        shown,
+        /^\$ gz run drawn\.yaml\nDrawn {2}\w{26}\n\n {2}✓ nap N ms\n {2}✓ quick N ms\n {2}✓ last N ms\n\ntext:\ndone\n\n✓ completed in N ms · 3 completed$/
+      )
+      assert.isTrue(terminal.cursor)
+      assert.isAbove(most, 6)
     })
   )
 

@@ -19,7 +19,7 @@ export const logs = Command.make(
       const events = yield* Stream.runCollect(gleitzeit.events(id))
       return yield* output.json({ run: id, events: Array.from(events) })
     }
-    const options = { verbose: output.options.verbose, clock: Text.dateTime }
+    const options = { run: id, verbose: output.options.verbose, clock: Text.dateTime }
     yield* Stream.runForEach(gleitzeit.events(id), ({ event }) =>
       Effect.forEach(Lines.ofEvent(event, options), (line) => output.data(line), { discard: true })
     )
