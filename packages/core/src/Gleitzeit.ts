@@ -323,7 +323,7 @@ const single = (method: string, params: Schema.Json, provider?: string, timeout?
 const literal = <A extends Schema.Json>(json: A): A =>
   // Safe: only the texts in it change.
   JSON.parse(
-    JSON.stringify(json, (_, value: unknown) => (typeof value === "string" ? value.replaceAll("${", "$${") : value))
+    JSON.stringify(json, (_, value: unknown) => (typeof value === "string" ? value.replaceAll("${", () => "$${") : value))
   ) as A
 
 const readInputs = (workflow: Workflow, given: NonNullable<RunOptions["inputs"]>) =>
