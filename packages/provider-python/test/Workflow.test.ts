@@ -1,6 +1,6 @@
 /** Values on their way through a whole workflow file into Python code: they arrive as they are, and none is executed. */
 import { assert, describe, it } from "@effect/vitest"
-import { BuiltIn, Executor, Files, Gleitzeit, MemoryStore, Providers, Secrets, WorkflowFile } from "@gleitzeit/core"
+import { BuiltIn, Executor, Files, Gleitzeit, MemoryStore, Providers, Secrets } from "@gleitzeit/core"
 import { Effect, Layer } from "effect"
 import { existsSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
