@@ -46,6 +46,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Task",
     "TaskErrors",
     "Ulid",
+    "Version",
     "Workflow",
     "WorkflowErrors"
   ],
@@ -221,6 +222,15 @@ describe("core", () => {
       done.add(file)
     }
     for (const file of graph.keys()) visit(file, [])
+  })
+})
+
+describe("the version", () => {
+  it("is one for all packages, and core's constant says it", () => {
+    const manifests = Object.keys(arrows).map((home) => JSON.parse(read(join(root, "packages", home, "package.json"))))
+    const versions = new Set(manifests.filter((one) => one.private !== true).map(({ version }) => version))
+    assert.lengthOf([...versions], 1)
+    assert.include(read(join(root, "packages/core/src/Version.ts")), `"${[...versions][0]}"`)
   })
 })
 

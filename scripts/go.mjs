@@ -31,6 +31,10 @@ const tasks = {
   ],
   bench: [["node", "--conditions=gz-source", ...(rest.length > 0 ? rest : ["bench/start.mjs"])]],
   changeset: [["changeset", ...rest]],
+  versions: [
+    ["changeset", "version"],
+    ["node", "scripts/version.mjs"]
+  ],
   gleitzeit: [["node", ...source, ...rest]]
 }
 

@@ -20,6 +20,7 @@ import { Providers } from "./Providers.ts"
 import * as Run from "./Run.ts"
 import { type Page, type RunQuery, type RunSummary, Store } from "./Store.ts"
 import { ulid } from "./Ulid.ts"
+import { version } from "./Version.ts"
 import * as Watch from "./Watch.ts"
 import type { Workflow } from "./Workflow.ts"
 import * as WorkflowFile from "./WorkflowFile.ts"
@@ -323,7 +324,9 @@ const single = (method: string, params: Schema.Json, provider?: string, timeout?
 const literal = <A extends Schema.Json>(json: A): A =>
   // Safe: only the texts in it change.
   JSON.parse(
-    JSON.stringify(json, (_, value: unknown) => (typeof value === "string" ? value.replaceAll("${", () => "$${") : value))
+    JSON.stringify(json, (_, value: unknown) =>
+      typeof value === "string" ? value.replaceAll("${", () => "$${") : value
+    )
   ) as A
 
 const readInputs = (workflow: Workflow, given: NonNullable<RunOptions["inputs"]>) =>
@@ -372,5 +375,3 @@ const readEnv = (names: ReadonlyArray<string>) =>
     (values): Record<string, string> =>
       Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
   )
-
-const version = "0.1.0"
