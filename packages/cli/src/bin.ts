@@ -3,12 +3,19 @@
  * Where the process begins: what can be answered at once is answered, everything else is loaded from Node's compile
  * cache. The one top-level `await` of this package.
  */
-import { constants, enableCompileCache } from "node:module"
+import module from "node:module"
 import { setFlagsFromString } from "node:v8"
 import { version } from "./Version.ts"
 
-const { ENABLED, ALREADY_ENABLED } = constants.compileCacheStatus
-const { status } = enableCompileCache()
+// before anything that an older Node does not have
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`error: gleitzeit needs Node 22.19 or later, this is ${process.version}\n`)
+  process.exit(1)
+}
+
+const { ENABLED, ALREADY_ENABLED } = module.constants.compileCacheStatus
+const { status } = module.enableCompileCache()
 
 // Node 22 calls its SQLite experimental whenever it is loaded; every other warning still shows.
 const emit = process.emit
