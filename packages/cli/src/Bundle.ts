@@ -41,12 +41,13 @@ export const layer = (options: Options) =>
         options.simulate === "llm" ? simulator("always") : ollama(settings),
         options.simulate === "auto" ? simulator("unavailable") : Layer.empty
       ).pipe(Layer.provideMerge(Providers.layer))
-      return Gleitzeit.layer({ scope: process.cwd(), engine: version }).pipe(
+      const { owner, store } = options.store === "none" ? inMemory : yield* kept(settings)
+      return Gleitzeit.layer({ scope: process.cwd(), engine: version, ...owner }).pipe(
         Layer.provide(Executor.layerLocal),
         Layer.provideMerge(providers),
         Layer.provide(Secrets.layer),
         Layer.provide(Files.layer()),
-        Layer.provideMerge(options.store === "none" ? MemoryStore.layer : store(settings))
+        Layer.provideMerge(store)
       )
     })
   )
@@ -56,17 +57,19 @@ export const layer = (options: Options) =>
 /** A part of the program that is loaded when it is needed. */
 const part = <A>(load: () => Promise<A>): Effect.Effect<A> => Effect.promise(load)
 
-const store = (settings: Settings.Settings) => {
-  const url = settings.store.value
-  return url._tag === "Memory"
-    ? MemoryStore.layer
-    : Layer.unwrap(
-        Effect.map(
-          part(() => import("@gleitzeit/store-sqlite")),
-          ({ SqliteStore }) => SqliteStore.layer({ filename: url.filename, durability: settings.durability.value })
-        )
-      )
-}
+const inMemory = { store: MemoryStore.layer, owner: {} }
+
+/** The store, and who this process is in it: others can tell at once when it is gone. */
+const kept = (settings: Settings.Settings) =>
+  Effect.gen(function* () {
+    const url = settings.store.value
+    if (url._tag === "Memory") return inMemory
+    const { Owner, SqliteStore } = yield* part(() => import("@gleitzeit/store-sqlite"))
+    return {
+      store: SqliteStore.layer({ filename: url.filename, durability: settings.durability.value }),
+      owner: { owner: yield* Owner.current }
+    }
+  })
 
 const simulator = (when: Simulator.Options["when"]) => Simulator.layer({ when })
 

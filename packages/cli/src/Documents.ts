@@ -2,7 +2,8 @@
 import { Errors } from "@gleitzeit/core"
 import { Effect, Schema } from "effect"
 import * as Yaml from "effect/encoding/Yaml"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { isUtf8 } from "node:buffer"
+import { accessSync, closeSync, constants, openSync, readSync, statSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { UsageError } from "./ExitCode.ts"
 
@@ -14,20 +15,19 @@ export interface Document {
   readonly folder: string
 }
 
-/** At most 10 MB: nobody writes more, and a device never ends. */
+/** At most 10 MB of UTF-8: nobody writes more, and a device never ends. */
 export const read = (file: string): Effect.Effect<Document, Errors.FileUnreadable> =>
   file === "-"
-    ? Effect.map(standardInput, (text) => ({ text, file: piped, folder: resolve(".") }))
+    ? Effect.map(Effect.flatMap(standardInput, decoded(piped)), (text) => ({ text, file: piped, folder: resolve(".") }))
     : Effect.suspend(() => {
-        const refuse = (reason: Errors.FileUnreadable["reason"], detail: string) =>
-          Effect.fail(new Errors.FileUnreadable({ file, reason, detail }))
+        const refuse = refused(file === "" ? '""' : file)
         try {
           const found = statSync(file, { throwIfNoEntry: false })
           if (found === undefined) return refuse("missing", "there is no such file")
           if (found.isDirectory()) return refuse("unreadable", "is a folder; name a file in it")
           if (found.size > largest)
             return refuse("too large", `has ${found.size} bytes, more than the ${largest} that are read`)
-          return Effect.succeed({ text: readFileSync(file, "utf8"), file, folder: dirname(resolve(file)) })
+          return Effect.map(decoded(file)(bytes(file)), (text) => ({ text, file, folder: dirname(resolve(file)) }))
         } catch (error) {
           return refuse("unreadable", reason(error))
         }
@@ -45,6 +45,25 @@ export const values = Effect.fn("gleitzeit.values")(function* (file: string) {
   )
 })
 
+/** Before anything is done whose outcome would have no place to go. `flag` names it when it cannot be written. */
+export const writable = (flag: string, file: string): Effect.Effect<void, UsageError> =>
+  Effect.suspend(() => {
+    const refuse = (issue: string) => Effect.fail(new UsageError({ issue: `${flag} ${file}: ${issue}` }))
+    if (file === "") return refuse("expected a file")
+    const folder = dirname(resolve(file))
+    try {
+      const found = statSync(file, { throwIfNoEntry: false })
+      if (found?.isDirectory() === true) return refuse("is a folder; name a file in it")
+      if (found === undefined && statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+        return refuse(`there is no folder ${folder}`)
+      }
+      accessSync(found === undefined ? folder : file, constants.W_OK)
+      return Effect.void
+    } catch (error) {
+      return refuse(reason(error))
+    }
+  })
+
 /** Replaces what was there. `flag` names it when it cannot be written. */
 export const write = (flag: string, file: string, text: string): Effect.Effect<void, UsageError> =>
   Effect.try({
@@ -60,16 +79,53 @@ const largest = 10_000_000
 
 const Values = Schema.Record(Schema.String, Schema.Json)
 
-const standardInput: Effect.Effect<string, Errors.FileUnreadable> = Effect.callback((resume) => {
-  const { stdin } = process
-  let text = ""
-  const onData = (piece: string) => {
-    text += piece
+const refused = (file: string) => (reason: Errors.FileUnreadable["reason"], detail: string) =>
+  Effect.fail(new Errors.FileUnreadable({ file, reason, detail }))
+
+/** A byte in another encoding would be read as a sign that nobody wrote. */
+const decoded =
+  (file: string) =>
+  (bytes: Buffer): Effect.Effect<string, Errors.FileUnreadable> =>
+    bytes.length > largest
+      ? refused(file)("too large", `has more than the ${largest} bytes that are read`)
+      : isUtf8(bytes)
+        ? Effect.succeed(bytes.toString())
+        : refused(file)("unreadable", "is not text in UTF-8; save it as UTF-8")
+
+/** A little more than what is allowed, if there is more. */
+const bytes = (file: string): Buffer => {
+  const handle = openSync(file, "r")
+  try {
+    const pieces: Array<Buffer> = []
+    let size = 0
+    while (size <= largest) {
+      const piece = Buffer.allocUnsafe(65_536)
+      const length = readSync(handle, piece)
+      if (length === 0) break
+      pieces.push(piece.subarray(0, length))
+      size += length
+    }
+    return Buffer.concat(pieces)
+  } finally {
+    closeSync(handle)
   }
-  const onEnd = () => resume(Effect.succeed(text))
-  const onError = (error: Error) =>
-    resume(Effect.fail(new Errors.FileUnreadable({ file: piped, reason: "unreadable", detail: error.message })))
-  stdin.setEncoding("utf8").on("data", onData).on("end", onEnd).on("error", onError)
+}
+
+const standardInput: Effect.Effect<Buffer, Errors.FileUnreadable> = Effect.callback((resume) => {
+  const { stdin } = process
+  const pieces: Array<Buffer> = []
+  let size = 0
+  const onData = (piece: Buffer) => {
+    pieces.push(piece)
+    size += piece.length
+    if (size > largest) onEnd()
+  }
+  const onEnd = () => {
+    stdin.pause()
+    resume(Effect.succeed(Buffer.concat(pieces)))
+  }
+  const onError = (error: Error) => resume(refused(piped)("unreadable", error.message))
+  stdin.on("data", onData).on("end", onEnd).on("error", onError)
   // an open input keeps a process alive
   return Effect.sync(() => stdin.off("data", onData).off("end", onEnd).off("error", onError).pause())
 })

@@ -42,6 +42,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { issue
 export const ofCode = (code: number): number => {
   switch (code) {
     case -32600: // the command line
+    case -32601: // a method
     case -31003: // a setting
     case -28010: // inputs
       return usage

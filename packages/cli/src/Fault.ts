@@ -35,7 +35,8 @@ export const tell = (cause: Cause.Cause<unknown>, output: Output["Service"]): Ef
     const found = cause.reasons.find(Cause.isFailReason)?.error
     if (found instanceof ExitCode.Ended) return found.exit
     const { json, debug } = output.options
-    const failure = isFailure(found) ? found : unexpected(cause)
+    const failure =
+      found instanceof Errors.LeaseLost ? inOtherHands(found) : isFailure(found) ? found : unexpected(cause)
     if (json) yield* output.json(document(failure))
     else if (found instanceof Errors.InvalidWorkflow) yield* output.note(diagnostics(found.diagnostics, output))
     else yield* output.note(text(failure, output.style))
@@ -61,6 +62,15 @@ export const diagnostics = (all: ReadonlyArray<Diagnostic.Diagnostic>, { style }
 }
 
 // internal
+
+/** The id of an owner says nothing to people. */
+const inOtherHands = ({ code, heldBy, name, retryable, run }: Errors.LeaseLost): Failure.Failure => ({
+  code,
+  name,
+  message: `another process drives run ${run}: gleitzeit watch ${run} follows it, gleitzeit cancel ${run} stops it`,
+  retryable,
+  data: { run, heldBy }
+})
 
 const isFailure = (error: unknown): error is Failure.Failure =>
   typeof error === "object" &&

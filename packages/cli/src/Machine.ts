@@ -2,7 +2,7 @@
 import { Settings } from "@gleitzeit/core"
 import { Config, Effect, Option } from "effect"
 import { statSync } from "node:fs"
-import { homedir } from "node:os"
+import { homedir, userInfo } from "node:os"
 import * as Flags from "./Flags.ts"
 
 export const settings = Effect.gen(function* () {
@@ -13,7 +13,7 @@ export const settings = Effect.gen(function* () {
     python: Option.getOrUndefined(yield* Flags.Python),
     debug: (yield* Flags.Debug) ? "true" : undefined
   })
-  return yield* Settings.resolve([given, yield* Settings.environment], { home: homedir(), isFolder })
+  return yield* Settings.resolve([given, yield* Settings.environment], { home: home(), isFolder })
 })
 
 /** `GLEITZEIT_DEBUG`, for whoever cannot wait for the settings. */
@@ -35,5 +35,8 @@ export const speech = Effect.gen(function* () {
 })
 
 // internal
+
+/** An empty variable HOME says nothing. */
+const home = (): string => homedir() || userInfo().homedir
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true

@@ -7,11 +7,14 @@ import * as Flags from "./Flags.ts"
 import type { Output } from "./Output.ts"
 import * as Text from "./Text.ts"
 
-export const presenter = (output: Output["Service"]): CliOutput.Presenter => ({
+/** Without `helpAsked` help is what is shown for want of a command, which is a mistake where a document is expected. */
+export const presenter = (output: Output["Service"], helpAsked: boolean): CliOutput.Presenter => ({
   present: (event) => {
     switch (event._tag) {
       case "Help":
-        return CliOutput.defaultPresenter.present(event)
+        return output.options.json && !helpAsked
+          ? output.json(Fault.document(new ExitCode.UsageError({ issue: missing })))
+          : CliOutput.defaultPresenter.present(event)
       case "Version":
         return output.data(`gleitzeit ${event.version}`)
       case "InvalidInvocation": {
@@ -34,6 +37,8 @@ export const presenter = (output: Output["Service"]): CliOutput.Presenter => ({
 
 // internal
 
+const missing = "a command is missing; gleitzeit --help lists them"
+
 /** In the words of the other errors. */
 const worded = (error: CliError.NonShowHelpErrors): string => {
   switch (error._tag) {
@@ -46,9 +51,11 @@ const worded = (error: CliError.NonShowHelpErrors): string => {
     case "MissingOption":
       return `--${error.option} is missing`
     case "UnexpectedArgument":
-      return `nobody expects ${error.arguments.map((argument) => JSON.stringify(argument)).join(", ")} here`
+      return `${error.arguments.length === 1 ? "one argument" : "some arguments"} too many: ${error.arguments.map((argument) => JSON.stringify(argument)).join(", ")}`
     case "InvalidValue": {
       const flag = error.kind === "flag" ? `--${error.option}` : error.option
+      const times = /^(\d+) occurrences$/.exec(error.value)?.[1]
+      if (times !== undefined && error.kind === "flag") return `${flag} is given ${times} times`
       const expected = error.expected.replace(/^expected:? /i, "").replace("a string representing a finite", "a")
       return `${flag}${error.value === "" ? "" : ` ${JSON.stringify(error.value)}`}: expected ${expected}`
     }

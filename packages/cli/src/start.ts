@@ -14,6 +14,7 @@ import { version } from "./Version.ts"
 export const program = (args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     // read here too, for whatever happens before or after the command line is understood
+    const helpAsked = said(args, "--help") || said(args, "-h")
     const debug = said(args, "--debug") || (yield* Machine.debugging)
     const output = yield* Output.make({
       json: said(args, "--json"),
@@ -27,10 +28,13 @@ export const program = (args: ReadonlyArray<string>) =>
       Effect.catchCause((cause) => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
         const usage = cause.reasons.find(Cause.isFailReason)?.error
-        if (isShowHelp(usage)) return Effect.succeed(usage.errors.length > 0 ? ExitCode.usage : ExitCode.ok)
+        if (isShowHelp(usage)) {
+          const mistaken = usage.errors.length > 0 || (output.options.json && !helpAsked)
+          return Effect.succeed(mistaken ? ExitCode.usage : ExitCode.ok)
+        }
         return Fault.tell(cause, output)
       }),
-      Effect.provide(surroundings(output))
+      Effect.provide(surroundings(output, helpAsked))
     )
   })
 
@@ -79,12 +83,12 @@ const said = (args: ReadonlyArray<string>, flag: string): boolean => {
 const isShowHelp = (error: unknown): error is { readonly errors: ReadonlyArray<unknown> } =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp"
 
-const surroundings = (output: Output.Output["Service"]) =>
+const surroundings = (output: Output.Output["Service"], helpAsked: boolean) =>
   Layer.mergeAll(
     unused,
     CliConfig.layer({ builtIns: [GlobalFlag.Help, versionFlag] }),
     CliOutput.layer(CliOutput.defaultFormatter({ colors: output.dataStyle.bold("") !== "", globalFlags: "summary" })),
-    CliOutput.layerPresenter(Usage.presenter(output))
+    CliOutput.layerPresenter(Usage.presenter(output, helpAsked))
   )
 
 /**

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Place, place, type Said } from "./command.ts"
 import { Terminal } from "./terminal.ts"
@@ -246,6 +246,38 @@ tasks:
       assert.deepStrictEqual(yield* gz("run", missing), told)
       assert.deepStrictEqual(yield* gz("check", missing), told)
       assert.strictEqual((yield* gz("run", folder)).stderr, `error: ${folder}: is a folder; name a file in it\n`)
+      assert.strictEqual((yield* gz("run", "")).stderr, 'error: "": there is no such file\n')
+    })
+  )
+
+  live("a file that is not UTF-8 is refused, not read with holes in it", ({ file, folder, gz }) =>
+    Effect.gen(function* () {
+      const path = file("latin1.yaml", "")
+      writeFileSync(path, Buffer.from(greeting.replace("Greeting", "Grüße"), "latin1"))
+      const message = "is not text in UTF-8; save it as UTF-8"
+      assert.deepStrictEqual(yield* gz("run", path), { exit: 4, stdout: "", stderr: `error: ${path}: ${message}\n` })
+      const inputs = join(folder, "inputs.json")
+      writeFileSync(inputs, Buffer.from('{"who": "Grüße"}', "utf16le"))
+      const ran = yield* gz("run", file("good.yaml", greeting), "--inputs", inputs)
+      assert.deepStrictEqual([ran.exit, ran.stderr], [4, `error: ${inputs}: ${message}\n`])
+      assert.deepStrictEqual(json(yield* gz("ls", "--json")), { runs: [] })
+    })
+  )
+
+  live("a file for the outputs that cannot be written is refused before anything runs", ({ file, folder, gz }) =>
+    Effect.gen(function* () {
+      const path = file("good.yaml", greeting)
+      const target = join(folder, "none", "out.json")
+      const ran = yield* gz("run", path, "--output", target)
+      const stderr = `error: --output ${target}: there is no folder ${join(folder, "none")}\n`
+      assert.deepStrictEqual(ran, { exit: 2, stdout: "", stderr })
+      assert.strictEqual((yield* gz("run", path, "-o", "")).exit, 2)
+      assert.deepStrictEqual(yield* gz("run", path, "-o", folder), {
+        exit: 2,
+        stdout: "",
+        stderr: `error: --output ${folder}: is a folder; name a file in it\n`
+      })
+      assert.deepStrictEqual(json(yield* gz("ls", "--json")), { runs: [] })
     })
   )
 
@@ -401,6 +433,21 @@ tasks:
       const [exit, stdout, stderr] = yield* say("show", "--json")
       assert.deepStrictEqual([exit, stderr], [2, ""])
       assert.strictEqual(JSON.parse(String(stdout)).error.message, "RUN is missing")
+      assert.deepStrictEqual(yield* say("run", "a.yaml", "b.yaml"), [
+        2,
+        "",
+        `error: one argument too many: "b.yaml"\n${help(" run")}`
+      ])
+      assert.deepStrictEqual(yield* say("ls", "-q", "-q"), [2, "", `error: --quiet is given 2 times\n${help(" ls")}`])
+      const alone = yield* gz("--json")
+      assert.strictEqual(alone.exit, 2)
+      assert.include(json(alone).error.message, "a command is missing")
+      const unknown = yield* gz("call", "nope/method")
+      assert.strictEqual(unknown.exit, 2)
+      assert.include(unknown.stderr, 'no provider has the method "nope/method"')
+      const broken = yield* gz("call", "llm/chat", "{bad")
+      assert.strictEqual(broken.exit, 2)
+      assert.match(broken.stderr, /^error: PARAMS: expected a JSON object: .*position 1/)
       assert.deepStrictEqual((yield* say("ls", "--store", "postgres://x"))[0], 2)
     })
   )
@@ -421,6 +468,13 @@ tasks:
       for (const shell of ["bash", "zsh", "fish"]) {
         const { stdout } = yield* gz("completions", shell)
         for (const command of commands) assert.include(stdout, command)
+        assert.notInclude(stdout, " --completions ")
+      }
+      const { stdout } = yield* gz("completions", "bash")
+      for (const name of ["gleitzeit", "gz"]) {
+        assert.include(stdout, `\ncomplete -F _${name} ${name}\n`)
+        assert.include(stdout, `\n_${name}()\n`)
+        assert.match(stdout, new RegExp(`\n_${name}_run\\(\\)\n\\{[^}]*_${name}--paths`))
       }
     })
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Exit } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -108,6 +108,40 @@ describe("the process", () => {
           [error.name, error.message],
           ["INTERRUPTED", `interrupted; go on with: gleitzeit resume ${error.data.run}`]
         )
+      })
+    )
+  )
+
+  it.live("a run whose process was killed is free at once, to be cancelled and to be removed", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { file, folder } = yield* place()
+        const path = file("workflow.yaml", workflow(join(folder, "marker")))
+        const killed = yield* gz(folder, ["run", "-v", path], once("| here", "SIGKILL"))
+        assert.strictEqual(killed.signal, "SIGKILL")
+        const cancelled = yield* gz(folder, ["cancel", "latest"])
+        assert.match(cancelled.stderr, /^cancelled \w{26}\n$/)
+        yield* gz(folder, ["run", "-v", path], once("slow started", "SIGKILL"))
+        assert.match((yield* gz(folder, ["rm", "latest"])).stderr, /^removed \w{26}\n$/)
+      })
+    )
+  )
+
+  it.live("a run that another process drives is not removed, and who drives it is named for programs only", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { file, folder } = yield* place()
+        const path = file("workflow.yaml", workflow(join(folder, "marker")))
+        const under = yield* Deferred.make<void>()
+        const see = (said: string) => void (said.includes("| here") && Deferred.doneUnsafe(under, Exit.void))
+        yield* Effect.forkScoped(gz(folder, ["run", "-v", path], { see }))
+        yield* Deferred.await(under)
+        const refused = yield* gz(folder, ["rm", "latest"])
+        assert.strictEqual(refused.code, 1)
+        assert.match(refused.stderr, /^error: another process drives run (\w{26}): .* gleitzeit cancel \1 stops it\n$/)
+        const { error } = JSON.parse((yield* gz(folder, ["rm", "latest", "--json"])).stdout)
+        assert.strictEqual(error.name, "LEASE_LOST")
+        assert.isString(error.data.heldBy)
       })
     )
   )

@@ -23,8 +23,12 @@ export class Alarm {
   set(at: Millis, ring: () => void): () => void {
     const entry = { at, ring }
     const entries = this.#entries
-    let place = entries.length
-    while (place > 0 && entries[place - 1]!.at <= at) place--
+    let place = 0
+    for (let end = entries.length; place < end; ) {
+      const middle = (place + end) >> 1
+      if (entries[middle]!.at > at) place = middle + 1
+      else end = middle
+    }
     entries.splice(place, 0, entry)
     this.#arm()
     return () => {

@@ -3,10 +3,9 @@
  * expressions speak of, and how the tasks wait for each other. Pure: what can be called comes in as contracts.
  */
 import * as CallCheck from "./CallCheck.ts"
-import { sorted } from "./Complaints.ts"
+import { type At, collector, type Say, sorted } from "./Complaints.ts"
 import type { Contract } from "./Contract.ts"
 import { type Diagnostic, nearest } from "./Diagnostic.ts"
-import { type At, collector, type Say } from "./Finding.ts"
 import { cycle } from "./Plan.ts"
 import { type Depend, references } from "./ReferenceCheck.ts"
 import type { Workflow } from "./Workflow.ts"

@@ -1,6 +1,10 @@
-/** What is wrong with one document, collected while it is read: every complaint with its place. */
+/**
+ * What is wrong with one document: every complaint with its place, in the text while it is read (`Complaints`), and in
+ * the canonical workflow when it is checked (`collector`).
+ */
 import type { Diagnostic } from "./Diagnostic.ts"
 import { type Place, positions, type Position } from "./Position.ts"
+import type { CanonicalPath, Parsed } from "./WorkflowFile.ts"
 
 export interface More {
   /** What was probably meant. */
@@ -50,3 +54,35 @@ export const sorted = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<Di
     })
     .toSorted((a, b) => a.line - b.line || a.column - b.column)
 }
+
+export interface At {
+  readonly path: CanonicalPath
+  /** Inside the string that stands there. */
+  readonly offset?: number
+  /** The key and not the value. */
+  readonly key?: boolean
+}
+
+/** `code` is a word for machines. */
+export type Say = (at: At, code: string, message: string, more?: More) => void
+
+export const collector =
+  ({ file, locate, locateKey }: Parsed, into: Array<Diagnostic>): Say =>
+  (at, code, message, { severity = "error", suggestion } = {}) => {
+    const spot = at.key === true && locateKey !== undefined ? locateKey(at.path) : locate(at.path, at.offset)
+    const path = spot.path ?? (locateKey === undefined ? named(at.path) : "")
+    into.push({
+      ...(file === undefined ? {} : { file }),
+      line: spot.line,
+      column: spot.column,
+      severity,
+      code,
+      message: path === "" ? message : `${path}: ${message}`,
+      ...(suggestion === undefined ? {} : { suggestion })
+    })
+  }
+
+// internal
+
+const named = (path: CanonicalPath): string =>
+  path.map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`)).join("")

@@ -4,10 +4,20 @@
  */
 import { Environment, EvaluationError, ParseError, TypeError } from "@marcbachmann/cel-js"
 import { Result, type Schema } from "effect"
-import { kindOf, NoJson, toJson } from "./ExpressionValue.ts"
 import { ConditionFailed } from "./Errors.ts"
-import { mask } from "./ExpressionText.ts"
-import { type Chain, chainOf, childrenOf, type Id, isAccess, type Node, variableOf } from "./ExpressionTree.ts"
+import {
+  type Chain,
+  chainOf,
+  childrenOf,
+  type Id,
+  isAccess,
+  kindOf,
+  mask,
+  type Node,
+  NoJson,
+  toJson,
+  variableOf
+} from "./Expression.ts"
 import * as Reference from "./Reference.ts"
 import { alternative } from "./ReferenceSyntax.ts"
 import { type Root, roots } from "./Task.ts"

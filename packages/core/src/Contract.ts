@@ -20,7 +20,11 @@ export type Mark =
   /** Source of a language: arrives as `Code`, its references bound, never spliced. */
   | { readonly kind: "code"; readonly language: string }
   /** A path: resolved against the workflow's folder, confined, absolute when it arrives. */
-  | { readonly kind: "file" }
+  | {
+      readonly kind: "file"
+      /** `data:`, `http:` and `https:` URLs are let through as they are. */
+      readonly urls?: true
+    }
   /** The name of a model. */
   | { readonly kind: "model" }
 
@@ -58,12 +62,17 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const markOf = (mark: unknown): Mark | undefined => {
   if (!isRecord(mark)) return undefined
-  const { kind, language } = mark
-  return kind === "file" || kind === "model"
-    ? { kind }
-    : kind === "code"
-      ? { kind, language: String(language) }
-      : undefined
+  const { kind, language, urls } = mark
+  switch (kind) {
+    case "file":
+      return urls === true ? { kind, urls } : { kind }
+    case "model":
+      return { kind }
+    case "code":
+      return { kind, language: String(language) }
+    default:
+      return undefined
+  }
 }
 
 /** A schema, what it is put together from and refers to, and what stands under the given keys of those. */

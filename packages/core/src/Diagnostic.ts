@@ -26,10 +26,11 @@ export const format = ({ column, file, line, message, severity, suggestion }: Di
 /** The nearest of some names: within a third of its length, or the same but for case and separators. */
 export const nearest = (name: string, known: Iterable<string>): string | undefined => {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_ ./]/g, "")
+  const own = plain(name)
   let best: string | undefined
   let least = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    const distance = plain(candidate) === plain(name) ? 0.5 : editDistance(name, candidate, least)
+    const distance = plain(candidate) === own ? 0.5 : editDistance(name, candidate, least)
     if (distance < least) {
       least = distance
       best = candidate

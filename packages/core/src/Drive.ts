@@ -3,7 +3,7 @@
  * is durable. A small callback core: an attempt under way is a fiber; a task that waits, or whose outcome is being
  * committed, is not. A class, because a thousand of them may live at once.
  */
-import { type Clock, Effect, Exit, Fiber, type Random, Result, type Schema, Stream } from "effect"
+import { type Clock, Effect, Exit, Fiber, type Random, Result, Schedule, type Schema, Stream } from "effect"
 import type { Alarm } from "./Alarm.ts"
 import { ConditionFailed, ItemsFailed, TaskInterrupted, WorkflowTimeout } from "./Errors.ts"
 import * as Ending from "./Ending.ts"
@@ -56,6 +56,8 @@ const grace = 5000
 const short = 100
 /** Between two looks. Milliseconds. */
 const glance = 20
+/** After a look that the store refused. Milliseconds. */
+const blind = 1000
 /** Tasks between two summaries of a run that goes on. */
 const often = 500
 
@@ -69,6 +71,8 @@ export class Drive implements Taker {
   readonly #flights = new Map<TaskRun, Fiber.Fiber<Reply, Failure>>()
   /** Waiting for their next attempt, by path. */
   readonly #retrying = new Map<string, TaskRun>()
+  /** Whose next attempt may begin, by path. */
+  readonly #waited = new Map<string, TaskRun>()
   readonly #alarms = new Set<() => void>()
   readonly #limit: number
   readonly #host: Host.Options
@@ -95,7 +99,8 @@ export class Drive implements Taker {
       feed: house.feed,
       calls: from.calls,
       secretInputs,
-      used: (usage) => this.#uses(usage)
+      used: (usage) => this.#uses(usage),
+      ended: () => this.#over
     }
   }
 
@@ -103,6 +108,7 @@ export class Drive implements Taker {
     const { from, plan, writer } = this.#job
     writer.onPost = (event) => event._tag === "CancelRequested" && this.#halt({ _tag: "Cancelled" })
     if (from.cancelling) return this.#halt({ _tag: "Cancelled" })
+    if (this.#failsFast) return this.#failFast()
     if (this.#views.left === 0) return this.#finish()
     const now = writer.now(this.#house.clock)
     const { timeout } = plan.workflow
@@ -131,7 +137,10 @@ export class Drive implements Taker {
   readonly abort = Effect.suspend(() => {
     const fibers = [...this.#flights.values()]
     this.#leave()
-    return Effect.ignore(Effect.timeoutOption(Fiber.interruptAll(fibers), grace))
+    return Effect.andThen(
+      Effect.timeoutOption(Fiber.interruptAll(fibers), grace),
+      Effect.sync(() => this.#leaveBehind())
+    )
   })
 
   // ── starting: each says whether it took the slot ────────────────────────────────
@@ -151,7 +160,7 @@ export class Drive implements Taker {
     const { from, plan } = this.#job
     const planned = plan.tasks[task]!
     const known = from.tasks.get(planned.path)
-    const waited = this.#retrying.get(planned.path)
+    const waited = this.#waited.get(planned.path)
     if (waited !== undefined) return this.#again(waited)
     const run = this.#task(planned, task, undefined, known)
     if (known?.items !== undefined) return this.#open(run, known.items, from)
@@ -169,7 +178,7 @@ export class Drive implements Taker {
     const path = itemPath(fan.planned.path, index)
     const known = this.#job.from.tasks.get(path)
     const item = { index, value: fan.items[index] ?? null }
-    const waited = this.#retrying.get(path)
+    const waited = this.#waited.get(path)
     if (waited !== undefined) return this.#again(waited)
     const run = this.#task(fan.planned, fan.task, item, known)
     if (known?.begun === true) return this.#refuse(run, new TaskInterrupted({ task: path }))
@@ -199,7 +208,7 @@ export class Drive implements Taker {
         new ConditionFailed({ expression, issue: `a list was expected, found ${kindOf(items)}` })
       )
     }
-    this.#append([{ _tag: "TaskExpanded", v: 1, at: run.started, task: run.path, items }], () => {
+    this.#append([{ _tag: "TaskExpanded", v: 1, at: run.started, task: run.path, items }], nothing, () => {
       this.#open(run, items, undefined)
       this.pump()
     })
@@ -209,7 +218,7 @@ export class Drive implements Taker {
   #open(run: TaskRun, items: ReadonlyArray<Schema.Json>, from: RunState | undefined): boolean {
     const fan = new Fan(run.number, run.planned, items, run.started, from)
     this.#fans.set(run.number, fan)
-    if (fan.over) this.#gather(fan, [], () => {})
+    if (fan.over) this.#gather(fan, [], nothing)
     return false
   }
 
@@ -219,12 +228,13 @@ export class Drive implements Taker {
     fan?.rest()
     if (fan?.stopped === true) {
       fan.skip()
-      if (fan.over) this.#gather(fan, [], () => {})
+      if (fan.over) this.#gather(fan, [], nothing)
       return false
     }
     this.#retrying.set(run.path, run)
     this.#ring(due, () => {
-      if (this.#retrying.get(run.path) !== run) return
+      if (!this.#retrying.delete(run.path)) return
+      this.#waited.set(run.path, run)
       if (run.item === undefined) this.#scheduler.push(run.number)
       else fan?.again(run.item.index)
       this.pump()
@@ -233,7 +243,7 @@ export class Drive implements Taker {
   }
 
   #again(run: TaskRun): boolean {
-    this.#retrying.delete(run.path)
+    this.#waited.delete(run.path)
     return this.#begin(run)
   }
 
@@ -242,7 +252,11 @@ export class Drive implements Taker {
     if (run.planned.task.once !== true) this.#launch(run)
     else {
       const at = this.#job.writer.now(this.#house.clock)
-      this.#append([{ _tag: "TaskStarted", v: 1, at, task: run.path, attempt: run.attempt }], () => this.#launch(run))
+      this.#append(
+        [{ _tag: "TaskStarted", v: 1, at, task: run.path, attempt: run.attempt }],
+        () => (this.#stop !== undefined || this.#over) && this.#house.slots.give(),
+        () => this.#launch(run)
+      )
     }
     return true
   }
@@ -250,16 +264,14 @@ export class Drive implements Taker {
   #launch(run: TaskRun): void {
     const { clock, executor, feed, files, fork, random, slots } = this.#house
     const { from, writer } = this.#job
-    if (this.#stop !== undefined || this.#over) return slots.give()
     run.began = clock.monotonicTimeNanosUnsafe()
     const at = writer.now(clock)
     feed.publish(writer.run, { _tag: "Started", task: run.path, attempt: run.attempt, at }, writer.sequence)
     const surroundings = { run: writer.run, folder: from.folder, executor, files }
     const fiber = fork(attempt(surroundings, run, run.scope(this.#views.scope), Host.make(this.#host, run)))
-    // a handler that did not wait for anything is over already
-    if (fiber.pollUnsafe() === undefined) this.#flights.set(run, fiber)
+    this.#flights.set(run, fiber)
     fiber.addObserver((exit) => {
-      this.#flights.delete(run)
+      if (!this.#flights.delete(run)) return // left behind
       if (this.#stop === undefined && !this.#over) this.#record(run, outcome(run, exit, random.nextDoubleUnsafe()))
       else {
         slots.give()
@@ -280,8 +292,7 @@ export class Drive implements Taker {
     if (outcome._tag === "Failed") return this.#fail(run, base, outcome.error, free)
     if (outcome._tag === "Retrying") {
       const due = base.at + outcome.delay
-      return this.#append([{ _tag: "TaskRetrying", ...base, error: outcome.error, due }], () => {
-        free()
+      return this.#append([{ _tag: "TaskRetrying", ...base, error: outcome.error, due }], free, () => {
         run.next()
         this.#wait(run, due)
         this.pump()
@@ -301,7 +312,7 @@ export class Drive implements Taker {
 
   /** Failed before its attempt; it holds no slot. */
   #refuse(run: TaskRun, error: Failure): boolean {
-    this.#fail(run, this.#base(run), FailureData.of(error), () => {})
+    this.#fail(run, this.#base(run), FailureData.of(error), nothing)
     return false
   }
 
@@ -321,11 +332,11 @@ export class Drive implements Taker {
     const events: Array<Event> = [
       { _tag: "TaskSkipped", v: 1, at, task: run.path, because: why, ...(of === undefined ? {} : { of }) }
     ]
-    if (run.item === undefined) this.#close(run.number, skipped, events, () => {})
+    if (run.item === undefined) this.#close(run.number, skipped, events, nothing)
     else {
       const fan = this.#fans.get(run.number)
       fan?.skip()
-      this.#afterItem(fan, events, () => {})
+      this.#afterItem(fan, events, nothing)
     }
     return false
   }
@@ -337,10 +348,7 @@ export class Drive implements Taker {
     }
     if (fan?.stopped === true) this.#forget(fan)
     if (fan?.over === true) return this.#gather(fan, events, then)
-    this.#append(events, () => {
-      then()
-      this.pump()
-    })
+    this.#append(events, then, this.pump)
   }
 
   /** Items that wait for another attempt wait no more. */
@@ -383,12 +391,9 @@ export class Drive implements Taker {
   /** A task is over. Those that waited for it are opened when that is durable; the last one ends the run. */
   #close(task: number, view: View, events: Array<Event>, free: () => void, error?: Failure): void {
     this.#views.enter(task, view, error)
-    if (this.#views.left === 0) return this.#append([...events, this.#ending()], free)
-    const { failures } = this.#views
-    const halts = failures.length > 0 && this.#job.plan.workflow.fail_fast === true
-    this.#append(events, () => {
-      free()
-      if (halts) return this.#halt({ _tag: "Failed", error: Ending.failure(failures) })
+    if (this.#views.left === 0) return this.#append([...events, this.#ending()], free, nothing)
+    this.#append(events, free, () => {
+      if (this.#failsFast) return this.#failFast()
       this.#scheduler.settle(task)
       this.pump()
     })
@@ -401,17 +406,35 @@ export class Drive implements Taker {
     return Ending.event(plan, this.#views, this.#stop, writer.now(this.#house.clock))
   }
 
+  get #failsFast(): boolean {
+    return this.#views.failures.length > 0 && this.#job.plan.workflow.fail_fast === true
+  }
+
+  #failFast(): void {
+    this.#halt({ _tag: "Failed", error: Ending.failure(this.#views.failures) })
+  }
+
   /** Nothing begins any more; what is under way is interrupted, and then the run ends. */
   #halt(stop: Ending.Stop): void {
     if (this.#stop !== undefined || this.#over) return
     this.#stop = stop
     if (this.#flights.size === 0) return this.#finish()
-    this.#ring(this.#job.writer.now(this.#house.clock) + grace, () => this.#finish())
+    this.#ring(this.#job.writer.now(this.#house.clock) + grace, () => {
+      this.#leaveBehind()
+      this.#finish()
+    })
     for (const fiber of this.#flights.values()) fiber.interruptUnsafe()
   }
 
   #finish(): void {
-    if (!this.#over) this.#append([this.#ending()], () => {})
+    if (!this.#over) this.#append([this.#ending()], nothing, nothing)
+  }
+
+  /** Handlers that ignore their interruption hold no slot any more. */
+  #leaveBehind(): void {
+    const { size } = this.#flights
+    this.#flights.clear()
+    for (let i = 0; i < size; i++) this.#house.slots.give()
   }
 
   /** Does no more. */
@@ -426,14 +449,16 @@ export class Drive implements Taker {
   #fatal(exit: Exit.Exit<never, JournalError>): void {
     if (this.#over) return
     this.#leave()
+    const { alarm, clock } = this.#house
+    if (this.#flights.size > 0) alarm.set(clock.currentTimeMillisUnsafe() + grace, () => this.#leaveBehind())
     for (const fiber of this.#flights.values()) fiber.interruptUnsafe()
     this.#done(exit)
   }
 
   // ── journal, time, posts ────────────────────────────────────────────────────────
 
-  /** `then` when the events are durable, unless the run is over by then. */
-  #append(events: ReadonlyArray<Event>, then: () => void): void {
+  /** `free` once it is known what has come of the events; then `next`, when they are durable and the run goes on. */
+  #append(events: ReadonlyArray<Event>, free: () => void, next: () => void): void {
     const { journal } = this.#house
     const { writer } = this.#job
     const status = Ending.status(events.at(-1))
@@ -445,14 +470,15 @@ export class Drive implements Taker {
       events,
       (written) => {
         if (Exit.isFailure(written)) {
-          this.#over = false
-          return this.#fatal(Exit.failCause(written.cause))
+          if (status !== undefined) this.#over = false
+          this.#fatal(Exit.failCause(written.cause))
+          return free()
         }
-        then()
+        free()
         if (status !== undefined) {
           this.#leave()
           this.#done(Exit.succeed(status))
-        }
+        } else if (this.#stop === undefined && !this.#over) next()
       },
       summary === undefined ? {} : { summary }
     )
@@ -510,16 +536,16 @@ export class Drive implements Taker {
       store.changes(writer.run).pipe(
         Stream.buffer({ capacity: 1, strategy: "sliding" }),
         Stream.runForEach(() => look),
-        // a store that cannot be read now is met again by the next append
-        Effect.catch((error) =>
-          error._tag === "StoreError" ? Effect.void : Effect.sync(() => this.#fatal(Exit.fail(error)))
-        )
+        Effect.retry({ while: ({ _tag }) => _tag === "StoreError", schedule: Schedule.spaced(blind) }),
+        Effect.catch((error) => Effect.sync(() => this.#fatal(Exit.fail(error))))
       )
     )
   }
 }
 
 // internal
+
+const nothing = () => {}
 
 interface Base {
   readonly v: 1

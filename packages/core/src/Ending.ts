@@ -26,8 +26,9 @@ export const event = (plan: Plan, { failures, scope }: Views, stop: Stop | undef
     : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings }
 }
 
-/** Of the tasks that failed: the first is named, all are listed. */
-export const failure = (failures: Views["failures"]): Failure => {
+/** Of the tasks that failed: the first is named, all are listed, in document order, which a crash does not change. */
+export const failure = (unordered: Views["failures"]): Failure => {
+  const failures = unordered.toSorted((a, b) => a.number - b.number)
   const [first] = failures
   const others = failures.length - 1
   return {

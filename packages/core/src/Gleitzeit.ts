@@ -1,5 +1,5 @@
 /** The service apps use: check a workflow, run it, look at runs, steer them. */
-import { Clock, Config, Context, Effect, Exit, Fiber, Layer, Option, type Schema, Scope, Stream } from "effect"
+import { Clock, Config, Context, Effect, Exit, Fiber, Layer, Option, type Schema, Scope, Semaphore, Stream } from "effect"
 import * as Check from "./Check.ts"
 import type { Contract } from "./Contract.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
@@ -97,6 +97,8 @@ export class Gleitzeit extends Context.Service<
 
 /** How long a silent process keeps its runs. Milliseconds. */
 const ttl = 15_000
+/** How often a former driver may be faster when its run is taken over. */
+const patience = 1000
 
 export const layer = (
   options: Options = {}
@@ -121,31 +123,40 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
   const clock = yield* Clock.Clock
   const scope = yield* Scope.Scope
   const owner = options.owner ?? ulid(clock.currentTimeMillisUnsafe())
+  /** Runs that are driven here, and those that could not go on, until somebody takes them over. */
   const driven = new Map<string, Fiber.Fiber<Run.RunStatus, JournalError>>()
+  /** One run at a time is taken over. */
+  const gate = Semaphore.makeUnsafe(1)
   const proved = new WeakSet<Workflow>()
   const plans = new WeakMap<Workflow, { readonly contracts: ReadonlyArray<Contract>; readonly plan: Plan.Plan }>()
 
+  let beating = false
   /** One row says that all runs of this process are alive; a process that only reads never writes it. */
-  const alive = yield* Effect.cached(
-    Effect.andThen(
-      leases.beat(owner, ttl),
-      Effect.forkIn(
-        Effect.forever(
-          Effect.andThen(
-            Effect.sleep(ttl / 3),
-            Effect.flatMap(leases.beat(owner, ttl), (lost) =>
-              Effect.forEach(
-                lost.flatMap((run) => driven.get(run) ?? []),
-                Fiber.interrupt,
-                { discard: true }
-              )
-            )
-          )
-        ).pipe(Effect.retry({ while: (error) => error.retryable })),
-        scope
-      )
-    )
+  const alive = Effect.suspend(() =>
+    beating
+      ? Effect.void
+      : Effect.andThen(
+          leases.beat(owner, ttl),
+          Effect.suspend(() => {
+            if (beating) return Effect.void
+            beating = true
+            return Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(ttl / 3), Effect.ignore(beat))), scope)
+          })
+        )
   )
+  const beat = Effect.flatMap(leases.beat(owner, ttl), (lost) =>
+    // not waited for: a handler that takes its time must not hold up the next beat
+    Effect.forkIn(Effect.forEach(lost, letGo, { concurrency: "unbounded", discard: true }), scope)
+  )
+
+  /** Drives the run no more, and leaves it to be resumed. */
+  const letGo = (run: string): Effect.Effect<void> => {
+    const fiber = driven.get(run)
+    driven.delete(run)
+    return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+  }
+
+  const release = (run: string) => Effect.ignore(leases.release([run], owner))
 
   const planOf = (workflow: Workflow, contracts: ReadonlyArray<Contract>): Plan.Plan => {
     const known = plans.get(workflow)
@@ -168,10 +179,14 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
   const drive = (job: Parameters<Driver["Service"]["drive"]>[0]) =>
     Effect.gen(function* () {
       const { run } = job.writer
-      const fiber = yield* Effect.forkIn(driver.drive(job), scope)
+      // whoever stops before the end leaves the run to anybody
+      const fiber = yield* Effect.forkIn(
+        Effect.onError(driver.drive(job), () => release(run)),
+        scope
+      )
       driven.set(run, fiber)
       // a run that has ended is found in the store
-      fiber.addObserver((exit) => Exit.isSuccess(exit) && driven.delete(run))
+      fiber.addObserver((exit) => Exit.isSuccess(exit) && driven.get(run) === fiber && driven.delete(run))
     })
 
   const submit = Effect.fn("Gleitzeit.submit")(function* (
@@ -205,55 +220,63 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
   /** One that could not go on stays known, so that whoever waits learns why; it may be taken over again. */
   const isDriving = (run: string) => driven.get(run)?.pollUnsafe() === undefined && driven.has(run)
 
-  /** Takes the run over: claim, read, `RunResumed`. False: another process drives it. Without `inputs` no secret one is asked for. */
+  /**
+   * Takes the run over: claim, read, `RunResumed`; what a former driver writes meanwhile is read, and `RunResumed` tried
+   * again. False: another process drives it. Without `inputs` no secret one is asked for.
+   */
   const takeOver = Effect.fnUntraced(function* (
     run: string,
     inputs: RunOptions["inputs"],
     force: boolean
   ): Effect.fn.Return<boolean, RunError> {
     if (isDriving(run)) return true
-    const found = yield* Watch.state(store, run)
-    if (Run.isOver(found.status)) return true
-    yield* alive
-    const claimed = yield* leases.claim(run, owner, { ttl, force })
-    if (claimed !== true) return false
     const from = yield* Watch.state(store, run)
-    if (from.workflow === undefined || Run.isOver(from.status)) return true
     const { workflow } = from
-    const secret = inputs === undefined ? new Map<string, string>() : yield* readSecretInputs(workflow, inputs)
-    const writer = new Writer(run, owner, from.sequence, from.updated_at)
-    const event: Event = { _tag: "RunResumed", v: 1, at: writer.now(clock), owner }
-    yield* write(journal, writer, [event], { summary: Run.summary(from) })
-    yield* drive({
-      plan: planOf(workflow, yield* executor.contracts),
-      writer,
-      from: Run.fold(from, event),
-      secretInputs: secret
+    if (workflow === undefined || Run.isOver(from.status)) return true
+    const secretInputs = inputs === undefined ? new Map<string, string>() : yield* readSecretInputs(workflow, inputs)
+    const plan = planOf(workflow, yield* executor.contracts)
+    yield* alive
+    const enter = Effect.gen(function* () {
+      yield* Watch.state(store, run, from)
+      if (Run.isOver(from.status)) return true
+      // whoever claims the run after this reads what is written below
+      if ((yield* leases.claim(run, owner, { ttl })) !== true) return false
+      const writer = new Writer(run, owner, from.sequence, from.updated_at)
+      writer.onPost = (event) => Run.fold(from, event)
+      const event: Event = { _tag: "RunResumed", v: 1, at: writer.now(clock), owner }
+      yield* write(journal, writer, [event], { summary: Run.summary(from) })
+      yield* drive({ plan, writer, from: Run.fold(from, event), secretInputs })
+      return true
     })
-    return true
-  })
+    if ((yield* leases.claim(run, owner, { ttl, force })) !== true) return false
+    return yield* enter.pipe(
+      Effect.retry({ while: ({ _tag }) => _tag === "LeaseLost", times: patience }),
+      Effect.onError(() => release(run))
+    )
+  }, gate.withPermit)
 
   const get = (run: string) => Effect.map(Watch.state(store, run), Run.report)
 
   const wait = Effect.fnUntraced(function* (run: string) {
     const fiber = driven.get(run)
-    if (fiber !== undefined) yield* Fiber.join(fiber)
-    else {
-      yield* store.changes(run).pipe(
-        Stream.mapEffect(() => Watch.state(store, run)),
-        Stream.takeUntil(({ status }) => Run.isOver(status)),
-        Stream.runDrain
-      )
+    if (fiber !== undefined) {
+      const exit = yield* Fiber.await(fiber)
+      if (Exit.isSuccess(exit)) return yield* get(run)
+      // a run that was let go of is followed in the store
+      if (driven.get(run) === fiber) return yield* Effect.failCause(exit.cause)
     }
-    return yield* get(run)
+    const state = Run.empty(run)
+    yield* store.changes(run).pipe(
+      Stream.mapEffect(() => Watch.state(store, run, state)),
+      Stream.takeUntil(({ status }) => Run.isOver(status)),
+      Stream.runDrain
+    )
+    return Run.report(state)
   })
 
   const run = (workflow: Workflow, runOptions?: RunOptions) =>
     Effect.flatMap(submit(workflow, runOptions), (id) =>
-      Effect.onInterrupt(wait(id), () => {
-        const fiber = driven.get(id)
-        return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fiber))
-      })
+      Effect.onInterrupt(wait(id), () => letGo(id))
     )
 
   return Gleitzeit.of({

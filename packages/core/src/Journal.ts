@@ -22,7 +22,8 @@ export class Writer {
   at: number
   /** Told of what others posted, once each and in order. */
   onPost: (event: Event.Event) => void = () => {}
-  lost: LeaseLost | undefined
+  /** Why it writes no more: after a failure nobody knows where the run stands. */
+  failed: Exit.Exit<never, JournalError> | undefined
   /** What goes into the next commit. */
   next: Group | undefined
   /** A group of it is on its way to the store. */
@@ -85,7 +86,7 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
     let busy = false
 
     const append: Journal["Service"]["append"] = (writer, events, then, options) => {
-      if (writer.lost !== undefined) return then(Exit.fail(writer.lost))
+      if (writer.failed !== undefined) return then(writer.failed)
       let group = writer.next
       if (group === undefined) {
         group = writer.next = {
@@ -113,10 +114,16 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
     }
 
     const flush = () => {
-      const groups = waiting
+      const groups: Array<Group> = []
+      const collected = waiting
       waiting = []
-      for (const group of groups) {
+      for (const group of collected) {
         const { writer } = group
+        if (writer.failed !== undefined) {
+          settle(group, writer.failed)
+          continue
+        }
+        groups.push(group)
         // what a sync or a conflict has found since the group was opened lies before it
         group.after = writer.sequence
         writer.sequence += group.stored.length
@@ -146,15 +153,22 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
             { discard: true }
           )
         },
-        onFailure: (error) => Effect.forEach(groups, (group) => again(group, error), { discard: true })
+        onFailure: (error) =>
+          Effect.forEach(groups, (group) => again(group, error, groups.length > 1), {
+            concurrency: "unbounded",
+            discard: true
+          })
       })
     }
 
-    /** After a failed commit nobody knows what was written: read on, then write what is missing, a few times. */
-    const again = (group: Group, error: StoreError, tries = 0): Effect.Effect<void> =>
-      error.retryable && tries < 5
+    /**
+     * After a failed commit nobody knows what was written: read on, then write what is missing, a few times. `shared`:
+     * it may be another run's part of the commit that cannot be written.
+     */
+    const again = (group: Group, error: StoreError, shared = false, tries = 0): Effect.Effect<void> =>
+      (error.retryable && tries < 5) || shared
         ? Effect.delay(
-            Effect.catchTag(place(group), "StoreError", (next) => again(group, next, tries + 1)),
+            Effect.catchTag(place(group), "StoreError", (next) => again(group, next, false, tries + 1)),
             50 * 2 ** tries
           ).pipe(Effect.catch((failure) => Effect.sync(() => settle(group, Exit.fail(failure)))))
         : Effect.catch(
@@ -166,26 +180,33 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
           )
 
     const reconcile = (group: Group): Effect.Effect<void> =>
-      Effect.catch(place(group), (failure) =>
+      Effect.catch(place(group, true), (failure) =>
         failure._tag === "StoreError" ? again(group, failure) : Effect.sync(() => settle(group, Exit.fail(failure)))
       )
 
     /** Writes what is missing of a group behind whatever stands there, until it is all there. */
-    const place = (group: Group): Effect.Effect<void, JournalError> =>
-      Effect.flatMap(remaining(group), (missing) => {
+    const place = (group: Group, refused = false): Effect.Effect<void, JournalError> =>
+      Effect.flatMap(remaining(group, refused), (missing) => {
         group.writer.sequence = group.after + missing.length
         if (!isNonEmpty(missing)) return Effect.sync(() => settle(group, Exit.void))
         const rest = { ...toAppend(group), events: missing, after: group.after }
         return Effect.flatMap(store.commit([rest]), (refused) => {
-          if (refused.size > 0) return place(group)
+          if (refused.size > 0) return place(group, true)
           return Effect.sync(() => settle(group, Exit.void))
         })
       })
 
-    /** Reads from the group's place on. Own events that stand there count as written, posts go to the writer. */
-    const remaining = (group: Group): Effect.Effect<ReadonlyArray<NewEvent>, JournalError> =>
+    /**
+     * Reads from the group's place on. Own events that stand there count as written, posts go to the writer. Where a
+     * group was `refused`, somebody has written, or there is no such run any more.
+     */
+    const remaining = (group: Group, refused = false): Effect.Effect<ReadonlyArray<NewEvent>, JournalError> =>
       Effect.gen(function* () {
-        for (const stored of yield* everything(group.writer.run, group.after)) {
+        const found = yield* everything(group.writer.run, group.after)
+        if (refused && found.length === 0) {
+          return yield* new LeaseLost({ run: group.writer.run, heldBy: "nobody: it was removed" })
+        }
+        for (const stored of found) {
           if (stored.json === group.stored[group.written]?.json) group.written++
           else yield* foreign(group.writer, stored)
           group.after = stored.sequence
@@ -194,11 +215,11 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
       })
 
     /** What somebody else has written: a post is passed on, another driver means that the lease is lost. */
-    const foreign = (writer: Writer, stored: StoredEvent): Effect.Effect<void, LeaseLost | WrittenByNewer> =>
+    const foreign = (writer: Writer, stored: StoredEvent): Effect.Effect<void, JournalError> =>
       Effect.flatMap(Event.decode(writer.run, stored.kind, stored.json), (event) => {
         if (!Event.isPost(event)) {
           const heldBy = event._tag === "RunResumed" ? event.owner : "another process"
-          return Effect.fail((writer.lost = new LeaseLost({ run: writer.run, heldBy })))
+          return (writer.failed = Exit.fail(new LeaseLost({ run: writer.run, heldBy })))
         }
         writer.at = Math.max(writer.at, event.at)
         return Effect.sync(() => writer.onPost(event))
@@ -213,29 +234,33 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
 
     const settle = ({ told, writer }: Group, exit: Exit.Exit<void, JournalError>) => {
       writer.busy = false
+      if (Exit.isFailure(exit)) writer.failed = Exit.failCause(exit.cause)
       for (const then of told.splice(0)) then(exit)
     }
 
+    const sync = (writer: Writer): Effect.Effect<void, JournalError> =>
+      Effect.suspend(() => {
+        if (writer.failed !== undefined) return Effect.void
+        // what is posted after an append was written and before it is settled is found by neither
+        if (isBusy(writer)) return Effect.delay(sync(writer), pause)
+        const from = writer.sequence
+        return Effect.flatMap(store.read(writer.run, from, page), (found) =>
+          writer.sequence !== from || isBusy(writer)
+            ? sync(writer)
+            : Effect.forEach(
+                found,
+                (stored) => {
+                  writer.sequence = stored.sequence
+                  return foreign(writer, stored)
+                },
+                { discard: true }
+              )
+        )
+      })
+
     return Journal.of({
       append,
-      sync: (writer) =>
-        Effect.suspend(() => {
-          // an append under way finds out by itself
-          if (writer.busy || writer.next !== undefined || writer.lost !== undefined) return Effect.void
-          const from = writer.sequence
-          return Effect.flatMap(store.read(writer.run, from, page), (found) =>
-            writer.sequence !== from || writer.busy || writer.next !== undefined
-              ? Effect.void
-              : Effect.forEach(
-                  found,
-                  (stored) => {
-                    writer.sequence = stored.sequence
-                    return foreign(writer, stored)
-                  },
-                  { discard: true }
-                )
-          )
-        })
+      sync
     })
   })
 )
@@ -243,6 +268,10 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
 // internal
 
 const page = 1000
+/** Until a look at a run that is being written to. Milliseconds. */
+const pause = 20
+
+const isBusy = ({ busy, next }: Writer): boolean => busy || next !== undefined
 
 const isNonEmpty = <A>(items: ReadonlyArray<A>): items is readonly [A, ...Array<A>] => items.length > 0
 

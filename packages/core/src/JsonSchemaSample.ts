@@ -3,6 +3,8 @@
  * the same value. Not a validator, and not complete: `pattern`, `not`, `if` and `contains` are passed over.
  */
 import type { Schema } from "effect"
+import { isObject, type JsonObject } from "./Json.ts"
+import { resolve } from "./JsonSchemaIssue.ts"
 
 export interface Options {
   /** What strings are made of. */
@@ -17,7 +19,6 @@ export const sample = (schema: Schema.Json, options: Options): Schema.Json =>
 
 // internal
 
-type JsonObject = { readonly [key: string]: Schema.Json }
 type Context = Options & { readonly root: Schema.Json }
 
 /** Below this depth only required properties are filled in. */
@@ -55,7 +56,10 @@ const flat = (written: JsonObject, root: Schema.Json, steps: number): JsonObject
   if (steps > bottom) return written
   const { $ref, allOf, anyOf, oneOf, ...own } = written
   const parts: Array<JsonObject> = [own]
-  if (typeof $ref === "string") parts.push(object_(at(root, $ref)))
+  if (typeof $ref === "string") {
+    // Safe: what stands in a schema is JSON.
+    parts.push(object_(resolve(root, $ref) as Schema.Json | undefined))
+  }
   parts.push(...list(allOf).map(object_))
   for (const branches of [list(anyOf), list(oneOf)]) {
     const [first] = [...branches.filter((branch) => object_(branch)["type"] !== "null"), ...branches]
@@ -158,20 +162,6 @@ const string = (schema: JsonObject, { seed, words }: Context, index: number): st
   const signs = [...text.padEnd(least, `${index % 10}`)]
   return signs.slice(0, numeric(schema["maxLength"]) ?? Infinity).join("")
 }
-
-/** What a local reference such as `#/$defs/Name` names; `{}` when it names nothing. */
-const at = (root: Schema.Json, reference: string): Schema.Json => {
-  if (!reference.startsWith("#")) return {}
-  let found: Schema.Json | undefined = root
-  for (const part of reference.slice(1).split("/").slice(1)) {
-    const name = part.replaceAll("~1", "/").replaceAll("~0", "~")
-    found = Array.isArray(found) ? found[Number(name)] : isObject(found) ? found[name] : undefined
-  }
-  return found ?? {}
-}
-
-const isObject = (value: Schema.Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const object_ = (value: Schema.Json | undefined): JsonObject => (isObject(value) ? value : {})
 

@@ -32,7 +32,7 @@ export type Message = typeof Message.Type
 const common = {
   model: described(Protocol.model, "Default: the provider's own."),
   system: Schema.optionalKey(text("What the model is told before everything else.")),
-  images: described(Schema.Array(Protocol.file), "Paths or data URLs; they go with the last user message."),
+  images: described(Schema.Array(Protocol.fileOrUrl), "Paths or data URLs; they go with the last user message."),
   file_path: described(Protocol.file, "A text file, appended to the last user message; an image goes to `images`."),
   files: described(Schema.Array(Protocol.file), "Several of them."),
   temperature: described(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), "Default 0.7."),

@@ -12,7 +12,7 @@ export interface PlannedTask {
   readonly path: TaskPath
   readonly params: Reference.Template
   /** Names of the params that are paths. */
-  readonly files: ReadonlyArray<string>
+  readonly files: ReadonlyArray<{ readonly name: string; readonly urls: boolean }>
   readonly condition: Condition.Condition | undefined
   /** The condition names `item` or `index`: it is judged for each. */
   readonly conditionPerItem: boolean
@@ -79,8 +79,8 @@ export const make = (workflow: Workflow, contracts: ReadonlyMap<string, Contract
       task,
       path: path(task.id),
       params,
-      files: [...marksOf(task.method)].flatMap(([name, { kind }]) =>
-        kind === "file" && Object.hasOwn(task.params, name) ? [name] : []
+      files: [...marksOf(task.method)].flatMap(([name, mark]) =>
+        mark.kind === "file" && Object.hasOwn(task.params, name) ? [{ name, urls: mark.urls === true }] : []
       ),
       condition,
       conditionPerItem: condition?.roots.some((root) => root === "item" || root === "index") ?? false,

@@ -23,6 +23,9 @@ export const code = (language: string) =>
 /** A path: written relative to the workflow's folder, absolute and confined when the handler gets it. */
 export const file = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "file" } })
 
+/** The same, or a `data:`, `http:` or `https:` URL, which the handler gets as it is and must not take for a path. */
+export const fileOrUrl = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "file", urls: true } })
+
 /** The name of a model. */
 export const model = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "model" } })
 

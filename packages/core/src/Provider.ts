@@ -126,9 +126,25 @@ const checked = (name: string, method: Method, handler: AnyHandler): Call => {
     // Safe: `decode` has just proved that the params are what the handler's schema says.
     return Effect.flatMap(handler(input.success as never), (result) => {
       const output = encode(result)
-      return Result.isFailure(output)
-        ? Effect.fail(new InvalidResult({ method: name, issue: output.failure.message }))
+      if (Result.isFailure(output)) {
+        return Effect.fail(new InvalidResult({ method: name, issue: output.failure.message }))
+      }
+      return isDeep(output.success)
+        ? Effect.fail(new InvalidResult({ method: name, issue: `it is nested more than ${maxDepth} deep` }))
         : Effect.succeed(output.success)
     })
   }
+}
+
+/** Lists and objects inside each other in a result. What is deeper than the call stack cannot be written as JSON. */
+const maxDepth = 1000
+
+const isDeep = (json: Schema.Json): boolean => {
+  const isNested = (value: Schema.Json) => typeof value === "object" && value !== null
+  let level = [json].filter(isNested)
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === maxDepth) return true
+    level = level.flatMap((value) => Object.values(value ?? {}).filter(isNested))
+  }
+  return false
 }

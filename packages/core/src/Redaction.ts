@@ -11,7 +11,9 @@ export type Mask = (json: Schema.Json) => Schema.Json
 
 export const mask = (secrets: Iterable<string>): Mask => {
   // longest first, so that a secret inside another does not leave a rest of it
-  const values = [...new Set(secrets)].filter(({ length }) => length >= least).toSorted((a, b) => b.length - a.length)
+  const values = [...new Set([...secrets].flatMap(forms))]
+    .filter(({ length }) => length >= least)
+    .toSorted((a, b) => b.length - a.length)
   if (values.length === 0) return (json) => json
   const text = (string: string) => values.reduce((masked, value) => masked.replaceAll(value, "***"), string)
   const visit: Mask = (json) => {
@@ -31,6 +33,13 @@ export const mask = (secrets: Iterable<string>): Mask => {
   }
   return visit
 }
+
+/** As it is, as it stands inside JSON, and line by line, as logs come. */
+const forms = (secret: string): ReadonlyArray<string> => [
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  ...secret.split(/[\r\n]+/).map((line) => line.trim())
+]
 
 export const failure = (mask: Mask, error: Failure): Failure => {
   const { data, message, ...rest } = of(error)

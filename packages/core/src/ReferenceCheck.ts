@@ -6,10 +6,10 @@ import type { Schema } from "effect"
 import * as Condition from "./Condition.ts"
 import type { Contract } from "./Contract.ts"
 import { nearest } from "./Diagnostic.ts"
-import type { At, Say } from "./Finding.ts"
+import type { At, Say } from "./Complaints.ts"
 import { some } from "./JsonSchemaWords.ts"
 import * as Reference from "./Reference.ts"
-import { dead } from "./ResultPath.ts"
+import { dead, isOpen } from "./ResultPath.ts"
 import type { Root, Task } from "./Task.ts"
 import type { CanonicalPath } from "./WorkflowFile.ts"
 import type { Workflow } from "./Workflow.ts"
@@ -98,6 +98,7 @@ const template = (value: Schema.Json, place: Place, known: Known, say: Say): voi
         say(at, "unknown-reference", `${short(reference.raw)}: ${one.issue}`, { suggestion: one.suggestion })
       } else alternative(one, at, place, known, say)
     }
+    open(reference, at, place, known, say)
     for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
   }
 }
@@ -113,8 +114,32 @@ const expression = (text: string, place: Place, known: Known, say: Say): void =>
       // secrets and what is unknown are among the problems
       if (one.kind === "root" || one.kind === "task") alternative(one, at, place, known, say, optional)
     }
-    if (!optional) for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
+    if (optional) continue
+    open(reference, at, place, known, say)
+    for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
   }
+}
+
+/** A field that the result need not have, and nothing that steps in for it. */
+const open = ({ alternatives }: Reference.Reference, at: At, { key }: Place, known: Known, say: Say): void => {
+  const [one, other] = alternatives
+  if (one?.kind !== "task" || one.status === true || other !== undefined) return
+  const target = known.tasks.get(one.task)
+  const contract = target === undefined ? undefined : known.methods.get(target.method)
+  if (target === undefined || contract === undefined) return
+  const each = target.foreach !== undefined
+  if (!isOpen(contract.result, one.path, each) || dead(contract.result, one.path, each) !== undefined) return
+  const field = `the result of "${one.task}" (${target.method}) need not have "${String(one.path.find((step) => typeof step === "string"))}"`
+  const remedy =
+    key === "if" || key === "foreach" ? "ask with `has(...)` first" : "`??` and another value goes on without it"
+  say(
+    at,
+    "may-be-missing",
+    `${field}: ${key === "outputs" ? "the output is left out then" : "this task fails then"}; ${remedy}`,
+    {
+      severity: "warning"
+    }
+  )
 }
 
 const alternative = (

@@ -94,6 +94,8 @@ export const alternative = (name: string, path: Path, names: Names): Alternative
 
 // internal
 
+type Unknown = Extract<Alternative, { readonly kind: "unknown" }>
+
 interface Read {
   readonly alternative: Alternative
   readonly end: number
@@ -110,7 +112,7 @@ const readAlternative = (text: string, at: number, names: Names): Read => {
   const name = text.slice(at, end).trimEnd()
   const steps = readSteps(text, end)
   if (known === undefined) {
-    const unknown = unknownName(name, names)
+    const unknown = byKeyAlone(text, at, names) ?? unknownName(name, names)
     // what is near no name is rather a shell's or a template's
     const issue = `${unknown.issue}; for the text itself write \`$\${\``
     return { alternative: unknown.suggestion === undefined ? { kind: "unknown", issue } : unknown, end: steps.end }
@@ -122,6 +124,19 @@ const readAlternative = (text: string, at: number, names: Names): Read => {
   }
 }
 
+/** Such an id stands in `tasks["..."]` alone: else a task `a.b` would change what `${a.b}` means. */
+const hasSteps = (name: string): boolean => /[.[]/.test(name)
+
+const byKeyAlone = (text: string, at: number, names: Names): Unknown | undefined => {
+  for (const name of candidates(names)) {
+    if (hasSteps(name) && text.startsWith(name, at)) {
+      const issue = `an id with "." or "[" in it stands in tasks["..."]`
+      return { kind: "unknown", issue, suggestion: `tasks[${JSON.stringify(name)}]` }
+    }
+  }
+  return undefined
+}
+
 /** Where the longest known name ends that begins here; what follows a name is `.`, `[`, `??` or the end. */
 const nameAt = (text: string, at: number, names: Names): number | undefined => {
   let longest: number | undefined
@@ -131,7 +146,7 @@ const nameAt = (text: string, at: number, names: Names): number | undefined => {
     const after = next === undefined || /[\s?]/.test(next) ? skipSpace(text, end) : end
     if (next === "." || next === "[" || text[after] === "}" || text.startsWith("??", after) || after === text.length) {
       const name = text.slice(at, end)
-      if (names.has(name) || isRoot(name)) longest = end
+      if ((names.has(name) && !hasSteps(name)) || isRoot(name)) longest = end
     }
     if (next === "}" || next === "{" || next === "$") break
   }
@@ -139,11 +154,14 @@ const nameAt = (text: string, at: number, names: Names): number | undefined => {
 }
 
 /** What stands for a name that is none, with the nearest that is one. */
-const unknownName = (name: string, names: Names): Extract<Alternative, { readonly kind: "unknown" }> => {
-  const near = nearest(name, [...names.keys(), ...roots])
+const unknownName = (name: string, names: Names): Unknown => {
+  const near = nearest(name, candidates(names)) ?? nearest(name, roots)
   const issue = name === "" ? "it names nothing" : `"${excerpt(name)}" is neither a task nor one of ${roots.join(", ")}`
   return { kind: "unknown", issue, ...(near === undefined ? {} : { suggestion: near }) }
 }
+
+/** What a slip is compared with: in a document of thousands of tasks that would take longer than all the rest. */
+const candidates = (names: Names): Iterable<string> => (names.size > 1000 ? [] : names.keys())
 
 /** What `tasks["id"]` and the steps behind it speak of. */
 const taskByKey = (path: Path, names: Names): Alternative => {
@@ -151,7 +169,7 @@ const taskByKey = (path: Path, names: Names): Alternative => {
   if (key === undefined) return { kind: "unknown", issue: '`tasks` stands before the id of a task: tasks["id"]' }
   const task = names.get(String(key))
   if (task === undefined) {
-    const near = nearest(String(key), names.keys())
+    const near = nearest(String(key), candidates(names))
     const issue = `there is no task "${excerpt(String(key))}"`
     return { kind: "unknown", issue, ...(near === undefined ? {} : { suggestion: near }) }
   }

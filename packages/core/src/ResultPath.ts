@@ -39,6 +39,15 @@ export const dead = (schema: JsonSchema.JsonSchema, written: Path, each: boolean
   return undefined
 }
 
+/** Whether the schema knows the first step and does not promise it: what is taken then is open until there is a result. */
+export const isOpen = ({ properties, required }: JsonSchema.JsonSchema, path: Path, each: boolean): boolean => {
+  const step = each && typeof path[0] === "number" ? path[1] : path[0]
+  if (step === undefined || step === "error" || (each && step === "failures")) return false
+  return (
+    isRecord(properties) && Object.hasOwn(properties, step) && !(Array.isArray(required) && required.includes(step))
+  )
+}
+
 // internal
 
 /** What may stand at a place; empty: nothing can. `undefined`: anything may. */

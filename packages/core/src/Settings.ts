@@ -162,7 +162,7 @@ const durability = (text: string): Result.Result<"process" | "power", string> =>
 
 /** `OLLAMA_HOST` is often a bare host, or the address that the server binds: all of them. */
 const serverUrl = (text: string): Result.Result<string, string> => {
-  const hasScheme = /^[a-z]+:\/\//i.test(text)
+  const hasScheme = text.includes("//")
   const written = hasScheme ? text : `http://${text.startsWith(":") ? "127.0.0.1" : ""}${text}`
   if (!URL.canParse(written)) return Result.fail(`"${text}" is no URL; expected one such as http://127.0.0.1:11434`)
   const url = new URL(written)

@@ -122,9 +122,9 @@ export const attempt = (
       host
     )
   // what a secret says is known only where the call is made, too late to confine it
-  const hidden = planned.files.find((name) => template.secrets.some(([first]) => first === name))
+  const hidden = planned.files.find(({ name }) => template.secrets.some(([first]) => first === name))
   if (hidden !== undefined) {
-    return Effect.fail(new InvalidParams({ method: task.method, issue: `the path "${hidden}" holds a secret` }))
+    return Effect.fail(new InvalidParams({ method: task.method, issue: `the path "${hidden.name}" holds a secret` }))
   }
   return planned.files.length === 0
     ? call(resolved.success)
@@ -154,27 +154,23 @@ const test = (condition: NonNullable<PlannedTask["condition"]>, scope: Scope): V
   return tested.success ? go : { _tag: "Skip", because: "condition" }
 }
 
-/** Params marked as files become absolute paths; lists of them each. URLs stay as they are. */
+/** Params marked as files become absolute paths; lists of them each. URLs stay as they are where they may stand. */
 const locate = (
   files: Files["Service"],
   folder: string,
   params: Schema.Json,
-  names: ReadonlyArray<string>
+  marked: PlannedTask["files"]
 ): Effect.Effect<Schema.Json, Failure> =>
   Effect.gen(function* () {
     if (!isObject(params)) return params
     const located: Record<string, Schema.Json> = { ...params }
-    for (const name of names) {
-      const value = located[name]
-      if (typeof value === "string") located[name] = yield* path(files, folder, value)
-      else if (isArray(value)) {
-        located[name] = yield* Effect.forEach(value, (one): Effect.Effect<Schema.Json, Failure> =>
-          typeof one === "string" ? path(files, folder, one) : Effect.succeed(one)
-        )
-      }
+    for (const { name, urls } of marked) {
+      const one = (value: Schema.Json): Effect.Effect<Schema.Json, Failure> =>
+        typeof value !== "string" || (urls && /^(data|https?):/.test(value))
+          ? Effect.succeed(value)
+          : files.locate(folder, value)
+      const value = located[name] ?? null
+      located[name] = isArray(value) ? yield* Effect.forEach(value, one) : yield* one(value)
     }
     return located
   })
-
-const path = (files: Files["Service"], folder: string, value: string): Effect.Effect<string, Failure> =>
-  /^(data|https?):/.test(value) ? Effect.succeed(value) : files.locate(folder, value)

@@ -16,7 +16,7 @@ export class Views {
   readonly #readers: Array<number>
   readonly counts = { completed: 0, failed: 0, skipped: 0 }
   /** Failures that fail the run. */
-  readonly failures: Array<{ readonly task: string; readonly error: Failure }> = []
+  readonly failures: Array<{ readonly task: string; readonly number: number; readonly error: Failure }> = []
   /** Tasks that are not over. */
   left: number
   readonly scope: Scope
@@ -57,10 +57,11 @@ export class Views {
     this.left--
     this.counts[view.status]++
     this.#views[task] = view.result === undefined || this.#readers[task]! > 0 ? view : released
-    if (error !== undefined && document.on_error !== "continue") this.failures.push({ task: document.id, error })
+    if (error !== undefined && document.on_error !== "continue") this.failures.push({ task: document.id, number: task, error })
     for (const read of dependencies) {
       this.#readers[read]!--
-      if (this.#readers[read] === 0) this.#views[read] = released
+      // one that is not over may have lost its readers already: they were skipped
+      if (this.#readers[read] === 0 && this.isOver(read)) this.#views[read] = released
     }
   }
 }
@@ -97,6 +98,7 @@ const recorded = (planned: PlannedTask, from: RunState, state: TaskState): View 
         ? completed(state.result ?? null)
         : gathered(new Fan(0, planned, state.items, 0, from))
     case "failed":
+    case "cancelled":
       return state.error === undefined ? undefined : failed(state.error)
     case "skipped":
       return skipped

@@ -29,11 +29,15 @@ export const events = (store: Store["Service"], run: string, after = 0): Stream.
     })
   )
 
-/** The fold of all that is recorded. */
-export const state = (store: Store["Service"], run: string): Effect.Effect<Run.RunState, ReadError> =>
+/** The fold of all that is recorded; of what came after `from`, when it is given, which becomes that state. */
+export const state = (
+  store: Store["Service"],
+  run: string,
+  from: Run.RunState = Run.empty(run)
+): Effect.Effect<Run.RunState, ReadError> =>
   Stream.runFold(
-    events(store, run),
-    () => Run.empty(run),
+    Stream.suspend(() => events(store, run, from.sequence)),
+    () => from,
     (state, { event }) => Run.fold(state, event)
   )
 

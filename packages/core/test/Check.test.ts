@@ -239,7 +239,7 @@ describe("what a reference or an expression speaks of", () => {
       'f.yaml:3:41: the result of "t" (mcp/tool.function_name): there is no "x"'
     ])
     const each = "{ id: t, method: mcp/tool.function_name, foreach: [1] }"
-    for (const path of [".note", "[0].note", ".note[0]", ".failures", "[0]"])
+    for (const path of [".rows", "[0].rows", ".rows[0]", ".failures", "[0]"])
       assert.deepStrictEqual(paths(path, each), [])
     assert.match(paths("[0].nte", each).join(), /there is no "nte".* did you mean "note"\?$/)
     const chat = "{ id: t, method: llm/chat, params: { prompt: x } }"
@@ -249,6 +249,21 @@ describe("what a reference or an expression speaks of", () => {
     ])
     assert.match(tasks(tool, "{ method: data/value, if: t.rws != 3 }").join(), /^f\.yaml:3:31: .*there is no "rws"/)
     assert.deepStrictEqual(tasks(tool, "{ method: data/value, if: has(t.rws) }"), [])
+  })
+
+  it("may be of a field that the result need not have, which is a warning without ??", () => {
+    const chat = "{ id: t, method: llm/chat, params: { prompt: x } }"
+    const use = (text: string) => tasks(chat, `{ method: data/value, ${text} }`)
+    const open = 'the result of "t" (llm/chat) need not have "warnings": this task fails then'
+    assert.deepStrictEqual(use("params: { x: '${t.warnings[0]}' }"), [
+      `f.yaml:3:41: warning: ${open}; \`??\` and another value goes on without it`
+    ])
+    assert.deepStrictEqual(use("if: 't.warnings != []', params: { x: 1 }"), [
+      `f.yaml:3:32: warning: ${open}; ask with \`has(...)\` first`
+    ])
+    for (const well of ["params: { x: '${t.warnings ?? []}' }", "if: has(t.warnings), params: { x: '${t.content}' }"]) {
+      assert.deepStrictEqual(use(well), [])
+    }
   })
 
   it("may have no value, which is a warning without ??", () => {
@@ -420,5 +435,18 @@ describe("1,000 tasks", () => {
       return performance.now() - start
     })
     assert.isBelow(Math.min(...times), 150)
+  })
+})
+
+describe("10,000 tasks", () => {
+  it("are checked in seconds when every reference is a slip", () => {
+    const lines = ["tasks:"]
+    for (let i = 0; i < 10_000; i++) {
+      lines.push(`  - { id: task${i}, method: llm/chat, params: { prompt: "\${tasks${i}.content}" } }`)
+    }
+    const parsed = WorkflowFile.parse({ text: lines.join("\n"), file: "f.yaml" })
+    const start = performance.now()
+    assert.lengthOf(Check.check(parsed, contracts), 10_000)
+    assert.isBelow(performance.now() - start, 10_000)
   })
 })

@@ -82,7 +82,7 @@ describe("an expression", () => {
     for (const text of ["${count}", " ${ count } ", "count", "(count)", 'tasks["count"]']) {
       assert.strictEqual(evaluate(text), result, text)
     }
-    assert.strictEqual(evaluate("${v1.2}"), 7)
+    assert.strictEqual(evaluate('${tasks["v1.2"]}'), 7)
     assert.strictEqual(evaluate("count.none"), null)
     assert.strictEqual(evaluate("inputs.list"), evaluate("${inputs.list}"))
     assert.strictEqual(evaluate('inputs["two words"]'), 1)

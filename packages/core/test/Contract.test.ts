@@ -98,3 +98,10 @@ describe("a contract that somebody else has written", () => {
     assert.deepStrictEqual([...foreign(params)], [["a", { kind: "file" }]])
   })
 })
+
+it("a file that may be a URL says so", () => {
+  assert.deepStrictEqual(marked(Schema.Struct({ image: Protocol.fileOrUrl, path: Protocol.file })), {
+    image: { kind: "file", urls: true },
+    path: { kind: "file" }
+  })
+})

@@ -16,7 +16,7 @@ import { plan, task } from "./Documents.ts"
 const make = (
   execute: (call: Call, host: Host) => Effect.Effect<Reply, Failure> = ({ method }) =>
     Effect.succeed({ result: `from ${method}`, provider: "p" }),
-  more: { readonly calls?: Map<string, Schema.Json>; readonly lost?: LeaseLost } = {}
+  more: { readonly calls?: Map<string, Schema.Json>; readonly lost?: LeaseLost; readonly ended?: () => boolean } = {}
 ) => {
   const events: Array<Event> = []
   const executed: Array<Call> = []
@@ -50,7 +50,8 @@ const make = (
       feed,
       calls,
       secretInputs: new Map([["key", "sk-1"]]),
-      used: (usage) => used.push(usage)
+      used: (usage) => used.push(usage),
+      ended: more.ended ?? (() => false)
     },
     run
   )

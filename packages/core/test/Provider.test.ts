@@ -22,7 +22,7 @@ const TestV1 = Protocol.make("test/v1", {
       description: "May be left out",
       effects: "reads",
       params: Schema.Struct({}),
-      result: Schema.Finite,
+      result: Schema.Json,
       optional: true
     })
   }
@@ -105,6 +105,18 @@ describe("a provider", () => {
       const error = yield* Effect.flip(call(yield* make(), "test/extra", {}))
       assert.strictEqual(error.code, -32601)
       assert.match(error.message, /test\/extra/)
+    })
+  )
+
+  it.effect("gives no result that is nested too deeply to be written down", () =>
+    Effect.gen(function* () {
+      const nested = (depth: number): Schema.Json => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`)
+      const deep = yield* make({ handlers: { ...spec.handlers, "test/extra": () => Effect.succeed(nested(100_000)) } })
+      const error = yield* Effect.flip(call(deep, "test/extra", {}))
+      assert.strictEqual(error.code, -29007)
+      assert.include(error.message, "nested more than 1000 deep")
+      const flat = yield* make({ handlers: { ...spec.handlers, "test/extra": () => Effect.succeed(nested(1000)) } })
+      assert.deepStrictEqual(yield* call(flat, "test/extra", {}), nested(1000))
     })
   )
 

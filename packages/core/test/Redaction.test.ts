@@ -26,6 +26,15 @@ describe("a mask", () => {
     assert.strictEqual(Redaction.mask(["abcdefgh-and-more", "abcdefgh"])("<abcdefgh>"), "<***>")
   })
 
+  it("finds a secret of several lines in JSON, and each of its lines alone", () => {
+    const secret = 'first "line"\r\n  second line\n\nshort\n'
+    const mask = Redaction.mask([secret])
+    assert.strictEqual(mask(`a ${secret}b`), "a ***b")
+    assert.strictEqual(mask(JSON.stringify({ a: secret })), '{"a":"***"}')
+    assert.strictEqual(mask("> second line <"), "> *** <")
+    assert.strictEqual(mask("short"), "short")
+  })
+
   it("takes a secret as text, whatever signs it has", () => {
     assert.strictEqual(Redaction.mask(["$&.*(a)[b]"])("x$&.*(a)[b]x"), "x***x")
   })

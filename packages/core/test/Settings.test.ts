@@ -116,6 +116,8 @@ describe("Settings", () => {
       )
       assert.include(yield* refused({}, { ollama: "ftp://x" }), "neither http: nor https:")
       assert.include(yield* refused({}, { ollama: "http://" }), "is no URL")
+      assert.include(yield* refused({}, { ollama: "ht!tp://x" }), "is no URL")
+      assert.include(yield* refused({}, { ollama: "//x" }), "is no URL")
     })
   )
 

@@ -34,8 +34,7 @@ export const read = (
 /** An image of a message: a data URL or base64, never a path. */
 export const inline = (method: string, image: string): Effect.Effect<Uint8Array, Errors.InvalidParams> => {
   const base64 = image.startsWith("data:") ? dataUrl(image) : image
-  if (base64 !== undefined && /^[A-Za-z0-9+/\s]+=*\s*$/u.test(base64))
-    return Effect.succeed(Buffer.from(base64, "base64"))
+  if (base64 !== undefined && /^[A-Za-z0-9+/=\s]+$/u.test(base64)) return Effect.succeed(Buffer.from(base64, "base64"))
   const issue = `an image of a message must be a data URL or base64, and "${image.slice(0, 60)}" is neither; paths belong into the param \`images\``
   return invalid(method, issue)
 }

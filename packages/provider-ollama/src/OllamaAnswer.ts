@@ -13,6 +13,8 @@ export class Answer {
   #firstAt: number | undefined
   /** Parts so far. */
   count = 0
+  /** Characters so far. */
+  size = 0
 
   /** What the part adds. `at`: milliseconds since the request. */
   add(part: Part, at: number): { readonly text: string; readonly reasoning: string } {
@@ -23,6 +25,7 @@ export class Answer {
     if (text !== "" || reasoning !== "") this.#firstAt ??= at
     this.#last = part
     this.count++
+    this.size += text.length + reasoning.length
     return { text, reasoning }
   }
 
@@ -98,7 +101,7 @@ const parse = (
   content: string,
   finish_reason: LlmV1.Reply["finish_reason"]
 ): Result.Result<Schema.Json, Errors.InvalidResult> => {
-  const text = /^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$/isu.exec(content)?.[1] ?? content
+  const text = unfenced(content)
   const invalid = (issue: string) => Result.fail(new Errors.InvalidResult({ method, issue }))
   const said = JSON.stringify(content.slice(0, 200))
   let value: Schema.Json
@@ -116,6 +119,14 @@ const parse = (
   return issue === undefined
     ? Result.succeed(value)
     : invalid(`the model said ${said}, which the schema does not accept: ${where(issue.path)}${issue.message}`)
+}
+
+/** By hand: an expression would go through the blank lines that some models end in again and again. */
+const unfenced = (content: string): string => {
+  const text = content.trim()
+  const end = text.indexOf("\n")
+  const opening = text.slice(0, Math.max(end, 0)).trimEnd().toLowerCase()
+  return (opening === "```" || opening === "```json") && text.endsWith("```") ? text.slice(end + 1, -3) : content
 }
 
 /** `items.2.name: `, or nothing for the value itself. */

@@ -44,7 +44,7 @@ export interface OllamaClient {
   readonly ask: <R>(
     route: "chat" | "generate",
     request: Request,
-    each: (part: Part) => Effect.Effect<void, never, R>
+    each: (part: Part) => Effect.Effect<void, Failure.Failure, R>
   ) => Effect.Effect<void, Refused | Failure.Failure, R>
   readonly version: Effect.Effect<string, Refused | Failure.Failure>
   /** The models that the server has. */
@@ -154,6 +154,9 @@ const answerTimeout = 5000
 /** A longer line is not taken for an answer. Characters. */
 const longestLine = 32_000_000
 
+/** What is read of an answer that is no stream. Characters. */
+const longestBody = 4_000_000
+
 /** Parts that are read from the socket before anybody asks for them. */
 const ahead = 256
 
@@ -216,15 +219,26 @@ const guard =
     })
     if (!response.ok) {
       const retryAfter = response.headers.get("retry-after") ?? undefined
-      throw new Refused({ status: response.status, words: wordsOf(await response.text()), retryAfter })
+      throw new Refused({ status: response.status, words: wordsOf(await beginning(response)), retryAfter })
     }
     if (init.method === "POST" && response.body !== null) {
       return new Response(response.body.pipeThrough(lines(ended)))
     }
-    const text = await response.text()
+    const text = await beginning(response)
     if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(text) })
     return new Response(text)
   }
+
+/** A body, as far as it is read. */
+const beginning = async ({ body }: Awaited<ReturnType<typeof Fetch>>): Promise<string> => {
+  const decoder = new TextDecoder()
+  let text = ""
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true })
+    if (text.length > longestBody) break
+  }
+  return text
+}
 
 /** Passes on whole lines, each a JSON object, until one is the last; anything else ends the stream with its failure. */
 const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
@@ -246,10 +260,13 @@ const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
   return new TransformStream<Uint8Array, Uint8Array>(
     {
       transform: (bytes, controller) => {
-        const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n")
-        rest = parts.pop() ?? ""
+        const text = decoder.decode(bytes, { stream: true })
+        // a line that comes in many pieces is gone through once, when it is whole
+        const end = text.lastIndexOf("\n")
+        const whole = end < 0 ? [] : (rest + text.slice(0, end)).split("\n")
+        rest = end < 0 ? rest + text : text.slice(end + 1)
         if (rest.length > longestLine) throw new Garbled({ words: shortened(rest.slice(0, 300)) })
-        for (const line of parts) pass(line, controller)
+        for (const line of whole) pass(line, controller)
       },
       flush: (controller) => {
         rest += decoder.decode()

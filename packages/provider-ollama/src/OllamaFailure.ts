@@ -64,7 +64,7 @@ export const of = (error: unknown, where: Where): Failure.Failure => {
 export const wordsOf = (body: string): string => {
   const json = parsed(body)
   const error = isRecord(json) ? json["error"] : undefined
-  return error === undefined ? shortened(body.replaceAll(/<[^>]*>/gu, " ")) : wordsOfError(error)
+  return error === undefined ? shortened(body.slice(0, 8000).replaceAll(/<[^>]*>/gu, " ")) : wordsOfError(error)
 }
 
 /** The same for the value of `error` alone. */

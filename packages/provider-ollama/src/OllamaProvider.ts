@@ -46,6 +46,13 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
       return yield* new Errors.ProviderRefused({ provider: name, reason: address.failure })
     }
     const { url } = address.success
+    for (const header of Object.entries(options.headers ?? {})) {
+      // its own words would quote the value
+      if (Result.isFailure(Result.try(() => new Headers([header])))) {
+        const reason = `the header ${JSON.stringify(header[0])} cannot be sent: its name or its value has signs that no header may have`
+        return yield* new Errors.ProviderRefused({ provider: name, reason })
+      }
+    }
     const client = yield* OllamaClient.make({
       name,
       url,
@@ -89,6 +96,9 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
         client.ask(route, request, (part) =>
           Effect.suspend(() => {
             const { reasoning, text } = answer.add(part, clock.currentTimeMillisUnsafe() - start)
+            if (answer.size > largest) {
+              return Effect.fail(new Errors.ResultTooLarge({ size: answer.size, limit: largest }))
+            }
             const counted = answer.count === 1 ? task.usage({ calls: 1 }) : Effect.void
             const thought = reasoning === "" ? Effect.void : task.emit({ _tag: "Reasoning", text: reasoning })
             const said = text === "" ? Effect.void : task.emit({ _tag: "Text", text })
@@ -169,6 +179,9 @@ export const layer = (options: Options = {}): Layer.Layer<never, Failure.Failure
 
 /** Milliseconds. */
 const healthTimeout = 1000
+
+/** Characters of an answer, what was reasoned included. */
+const largest = 16 * 1024 ** 2
 
 const own = (models: { readonly [name: string]: string }, name: string): string | undefined =>
   Object.hasOwn(models, name) ? models[name] : undefined

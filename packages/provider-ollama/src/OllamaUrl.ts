@@ -34,7 +34,7 @@ export const parse = (written: string): Result.Result<Address, string> => {
   const headers: Address["headers"] =
     username === "" && password === ""
       ? {}
-      : { authorization: `Basic ${btoa(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}` }
+      : { authorization: `Basic ${Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString("base64")}` }
   return Result.succeed({ url: `${url.protocol}//${host}${port === "" ? "" : `:${port}`}${path}`, headers })
 }
 
@@ -48,4 +48,12 @@ const everywhere: ReadonlyMap<string, string> = new Map([
 /** `::1` as `[::1]`; anything that is no bare IPv6 address stays as it is. */
 const bracketed = (text: string): string => (/^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*$/iu.test(text) ? `[${text}]` : text)
 
-const withoutPassword = (text: string): string => text.replace(/\/\/[^/]*@/u, "//")
+const withoutPassword = (text: string): string => text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/isu, "$1")
+
+const unescaped = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

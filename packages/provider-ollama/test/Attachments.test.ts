@@ -35,6 +35,16 @@ const prepared = Effect.gen(function* () {
 })
 
 describe("files and images", () => {
+  it.effect("are refused at once when they are blanks without end", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* setup()
+      const began = performance.now()
+      const image = `${" ".repeat(200_000)}!`
+      yield* Effect.flip(chat({ messages: [{ content: "a", images: [image] }] }))
+      assert.isBelow(performance.now() - began, 2000)
+    })
+  )
+
   it.effect("append a text file to the last user message", () =>
     Effect.gen(function* () {
       const { chat, path, sent } = yield* prepared

@@ -144,6 +144,15 @@ describe("a server that refuses", () => {
     })
   )
 
+  it.effect("never gets a header that cannot be sent, and nobody sees its value", () =>
+    Effect.gen(function* () {
+      const failure = yield* Effect.flip(connect({ url: "http://a", headers: { authorization: "Bearer hush\nhush" } }))
+      assert.instanceOf(failure, Errors.ProviderRefused)
+      assert.include(failure.message, "authorization")
+      assert.notInclude(JSON.stringify(failure), "hush")
+    })
+  )
+
   it.effect("does not show the password of its URL", () =>
     Effect.gen(function* () {
       const mini = yield* MiniOllama.start()
@@ -189,6 +198,37 @@ describe("an answer that breaks", () => {
       })
     )
   }
+})
+
+describe("an answer without end", () => {
+  const part = `${JSON.stringify({ message: { content: "x".repeat(1_000_000) }, done: false })}\n`
+
+  it.effect("is given up", () =>
+    Effect.gen(function* () {
+      const { failure } = yield* failing({ raw: Array.from({ length: 20 }, () => part) })
+      assert.instanceOf(failure, Errors.ResultTooLarge)
+    })
+  )
+
+  it.effect("is given up when it is a refusal, or no answer at all", () =>
+    Effect.gen(function* () {
+      const page = "a ".repeat(8_000_000)
+      for (const status of [200, 500]) {
+        const { failure } = yield* failing({ status, body: page })
+        assert.instanceOf(failure, Errors.ProviderUnavailable)
+      }
+    })
+  )
+
+  it.effect("is read without going over the same line again and again", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup()
+      mini.script({ raw: [JSON.stringify({ message: { content: "x".repeat(15_000_000) }, done: true })] })
+      const began = performance.now()
+      assert.lengthOf((yield* chat(hello)).content, 15_000_000)
+      assert.isBelow(performance.now() - began, 4000)
+    })
+  )
 })
 
 describe("lines that come in pieces", () => {

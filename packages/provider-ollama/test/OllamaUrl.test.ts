@@ -40,7 +40,27 @@ describe("OllamaUrl", () => {
     assert.deepStrictEqual(headers, { authorization: `Basic ${btoa("ada:p@ss")}` })
   })
 
-  for (const text of ["", "  ", "http://", "ftp://example.com", "http://a:99999", "http://ada:hush@:0:0"]) {
+  it("takes a password as it is where it stands for nothing else, in any letters", () => {
+    for (const [written, meant] of [
+      ["http://ada:100%@a", "ada:100%"],
+      ["http://ada:%E4@a", "ada:%E4"],
+      ["http://ada:€@a", "ada:€"]
+    ] as const) {
+      const { headers } = Result.getOrThrow(parse(written))
+      assert.deepStrictEqual(headers, { authorization: `Basic ${Buffer.from(meant).toString("base64")}` })
+    }
+  })
+
+  for (const text of [
+    "",
+    "  ",
+    "http://",
+    "ftp://example.com",
+    "http://a:99999",
+    "http://ada:hush@:0:0",
+    "ada:hush@gpu-box:99999",
+    "http://ada:pass/hush@gpu-box"
+  ]) {
     it(`refuses ${JSON.stringify(text)}, and says what it expected`, () => {
       const address = parse(text)
       assert.isTrue(Result.isFailure(address))

@@ -17,6 +17,17 @@ describe("structured output", () => {
     )
   }
 
+  for (const text of [`\`\`\`json${"\n".repeat(20_000)}`, `\`\`\`json\n{${"\n ".repeat(20_000)}`]) {
+    it.effect(`does not stop at blank lines without end: ${JSON.stringify(text.slice(0, 12))}…`, () =>
+      Effect.gen(function* () {
+        const { chat } = yield* saying(text)
+        const began = performance.now()
+        assert.strictEqual((yield* Effect.flip(chat({ prompt: "how many", schema }))).name, "TASK_RESULT_INVALID")
+        assert.isBelow(performance.now() - began, 2000)
+      })
+    )
+  }
+
   it.effect("asks the server for it, and keeps the model from reasoning", () =>
     Effect.gen(function* () {
       const { chat, mini } = yield* saying(`{"n": 1}`)

@@ -94,9 +94,9 @@ const search = (
     return yield* new Errors.ProviderUnavailable({ provider, reason, retryable: false })
   })
 
-/** Understood by every Python there is. */
+/** Understood by every Python there is. The current folder has no say in it: its `json.py` is not ours. */
 const question =
-  "import json, sys; print(json.dumps({'executable': sys.executable, 'version': list(sys.version_info[:3]), 'prefix': sys.prefix}))"
+  "import sys; del sys.path[0]; import json; print(json.dumps({'executable': sys.executable, 'version': list(sys.version_info[:3]), 'prefix': sys.prefix}))"
 
 const Answer = Schema.fromJsonString(
   Schema.Struct({

@@ -6,6 +6,7 @@ import { type Contract, Errors, type Failure, Provider, type Providers, PythonV1
 import { Effect, type Layer } from "effect"
 import { existsSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
+import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Environment from "./Environment.ts"
 import * as Interpreter from "./Interpreter.ts"
@@ -140,7 +141,8 @@ const sourceOf = (
   const path = file ?? script
   if (path !== undefined) {
     const param = file === undefined ? "script" : "file"
-    if (path.includes("\0") || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    // what is not absolute has not been confined
+    if (path.includes("\0") || !isAbsolute(path) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
       return Effect.fail(new Errors.InvalidParams({ method, issue: `\`${param}\`: there is no file ${path}` }))
     }
     return Effect.succeed({ file: path })

@@ -91,7 +91,8 @@ export const run = (
 
 // internal
 
-const boot = "import sys; sys.path.insert(0, sys.argv[1]); import run; run.main()"
+/** The folder takes the place of the current one until the task begins, so that nothing there is taken for Python's own. */
+const boot = "import sys; sys.path[0] = sys.argv[1]; import run; run.main()"
 
 /** Bytes of a report beside its result. */
 const spare = 256 * 1024

@@ -46,6 +46,15 @@ it.live("the active environment comes before the PATH, and what is too old or br
   })
 )
 
+it.live("files in the current folder are not taken for modules of Python", () =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    writeFileSync(join(path, "json.py"), "raise RuntimeError('not ours')")
+    const command = program(join(path, "python"), `cd ${path}\nexec python3 "$@"`)
+    assert.match((yield* find(command, { PATH: "/usr/local/bin:/usr/bin:/bin" })).version, /^3\./)
+  })
+)
+
 it.live("a missing or old Python is a failure that names every place, and what was there", () =>
   Effect.gen(function* () {
     const path = yield* folder

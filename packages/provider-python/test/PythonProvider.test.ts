@@ -237,6 +237,12 @@ describe("a file", () => {
     })
   )
 
+  it.live("runs beside files that are named like modules of Python", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* execute({ file: fixture("shadow/main.py") }))["result"], "ran")
+    })
+  )
+
   it.live("is read in its own encoding", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* execute({ file: fixture("scripts/bom.py") }))["result"], "grüße")
@@ -248,6 +254,8 @@ describe("a file", () => {
     Effect.gen(function* () {
       const { message } = yield* failure(execute({ script: "/nowhere/x.py" }))
       assert.strictEqual(message, `params of "python/execute": \`script\`: there is no file /nowhere/x.py`)
+      // what comes from core is absolute: anything else has not been confined
+      assert.include((yield* failure(execute({ file: "package.json" }))).message, "there is no file package.json")
     })
   )
 

@@ -1,6 +1,6 @@
 /** `gleitzeit call METHOD [PARAMS]` */
 import { Diagnostic, Errors, Gleitzeit } from "@gleitzeit/core"
-import { Effect, Option, Result, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command, Flag } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
@@ -79,17 +79,20 @@ export const call = Command.make(
 
 // internal
 
-const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json))
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const read = (written: ReadonlyArray<string>, schema: { readonly [key: string]: unknown }) =>
   Effect.suspend((): Effect.Effect<{ readonly [name: string]: Schema.Json }, ExitCode.UsageError> => {
     const [first] = written
     const refuse = (issue: string) => Effect.fail(new ExitCode.UsageError({ issue }))
     if (written.length === 1 && first !== undefined && first.trimStart().startsWith("{")) {
-      const parsed = Schema.decodeResult(JsonObject)(first)
-      return Result.isSuccess(parsed)
-        ? Effect.succeed(parsed.success)
-        : refuse(`PARAMS: expected a JSON object: ${parsed.failure.message}`)
+      return Effect.try({
+        try: (): unknown => JSON.parse(first),
+        catch: (error) => new ExitCode.UsageError({ issue: `PARAMS: expected a JSON object: ${reason(error)}` })
+      }).pipe(
+        // Safe: JSON that begins with a brace is an object.
+        Effect.map((value) => value as { readonly [name: string]: Schema.Json })
+      )
     }
     const properties = schema["properties"]
     const params: Record<string, Schema.Json> = {}

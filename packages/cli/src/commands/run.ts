@@ -45,6 +45,7 @@ export const run = Command.make(
   Effect.fn("gleitzeit.run")(function* ({ file, input, inputs, output: target, watch }) {
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit
+    if (Option.isSome(target)) yield* Documents.writable("--output", target.value)
     const source = yield* Documents.read(file)
     const { diagnostics, workflow } = yield* gleitzeit.check(source)
     if (workflow === undefined) return yield* new Errors.InvalidWorkflow({ diagnostics })

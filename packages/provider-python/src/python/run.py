@@ -33,7 +33,7 @@ def main():
     else:
         template = None
     # the task shall find its own modules under these names, not ours
-    sys.path.pop(0)
+    sys.path[0] = ""
     for name in ("run", "template", "values"):
         sys.modules.pop(name, None)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
