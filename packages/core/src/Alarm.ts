@@ -24,7 +24,7 @@ export class Alarm {
     const entry = { at, ring }
     const entries = this.#entries
     let place = 0
-    for (let end = entries.length; place < end; ) {
+    for (let end = entries.length; place < end;) {
       const middle = (place + end) >> 1
       if (entries[middle]!.at > at) place = middle + 1
       else end = middle

@@ -1,5 +1,18 @@
 /** The service apps use: check a workflow, run it, look at runs, steer them. */
-import { Clock, Config, Context, Effect, Exit, Fiber, Layer, Option, type Schema, Scope, Semaphore, Stream } from "effect"
+import {
+  Clock,
+  Config,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  type Schema,
+  Scope,
+  Semaphore,
+  Stream
+} from "effect"
 import * as Check from "./Check.ts"
 import type { Contract } from "./Contract.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
@@ -275,9 +288,7 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
   })
 
   const run = (workflow: Workflow, runOptions?: RunOptions) =>
-    Effect.flatMap(submit(workflow, runOptions), (id) =>
-      Effect.onInterrupt(wait(id), () => letGo(id))
-    )
+    Effect.flatMap(submit(workflow, runOptions), (id) => Effect.onInterrupt(wait(id), () => letGo(id)))
 
   return Gleitzeit.of({
     check: (source) =>

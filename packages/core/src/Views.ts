@@ -57,7 +57,8 @@ export class Views {
     this.left--
     this.counts[view.status]++
     this.#views[task] = view.result === undefined || this.#readers[task]! > 0 ? view : released
-    if (error !== undefined && document.on_error !== "continue") this.failures.push({ task: document.id, number: task, error })
+    if (error !== undefined && document.on_error !== "continue")
+      this.failures.push({ task: document.id, number: task, error })
     for (const read of dependencies) {
       this.#readers[read]!--
       // one that is not over may have lost its readers already: they were skipped

@@ -296,7 +296,10 @@ describe("params", () => {
   })
 
   it("that are files are listed, when the task gives them", () => {
-    assert.deepStrictEqual(params(code("c", { code: "", path: "a.txt", others: ["b"] }), {}).files, [{ name: "path", urls: false }, { name: "others", urls: false }])
+    assert.deepStrictEqual(params(code("c", { code: "", path: "a.txt", others: ["b"] }), {}).files, [
+      { name: "path", urls: false },
+      { name: "others", urls: false }
+    ])
     assert.deepStrictEqual(params(code("c", { code: "", args: "path" }), {}).files, [])
   })
 })
