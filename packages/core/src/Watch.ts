@@ -23,7 +23,10 @@ export const events = (store: Store["Service"], run: string, after = 0): Stream.
     Effect.fnUntraced(function* (last) {
       const found = yield* store.read(run, last, page)
       const end = found.at(-1)
-      if (end === undefined && last === 0) return yield* new RunNotFound({ run })
+      // nothing there: there is no such run, or it has been removed since
+      if (end === undefined && (last === 0 || (yield* store.read(run, 0, 1)).length === 0)) {
+        return yield* new RunNotFound({ run })
+      }
       const next = end === undefined || found.length < page ? Option.none<number>() : Option.some(end.sequence)
       return [yield* Effect.forEach(found, (stored) => decode(run, stored)), next] as const
     })

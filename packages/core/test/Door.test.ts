@@ -1,53 +1,17 @@
 /** The parts of the `Gleitzeit` service beside running: calls, environment, secret inputs, removing, cancelling, looking. */
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Fiber, Stream } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { TaskExecutionFailed } from "../src/Errors.ts"
+import { StoreError, TaskExecutionFailed } from "../src/Errors.ts"
+import { encode, type Event } from "../src/Event.ts"
 import { Gleitzeit } from "../src/Gleitzeit.ts"
 import { Leases } from "../src/Leases.ts"
+import * as MemoryStore from "../src/MemoryStore.ts"
 import { Store } from "../src/Store.ts"
-import { engine, type Script, workflow } from "./harness.ts"
+import { engine, orphan, type Script, workflow } from "./harness.ts"
 
 const never: Script = () => Effect.never
 const slow = workflow("name: slow\ntasks: [{ id: a, method: test/run, params: { script: never } }]")
-
-/** A run that a process left behind: created, claimed by nobody who lives. */
-const orphan = (id: string, tasks: string) =>
-  Effect.gen(function* () {
-    const store = yield* Store
-    const document = workflow(`name: orphan\n${tasks}`)
-    const created = {
-      _tag: "RunCreated",
-      v: 1,
-      at: 1,
-      workflow: document,
-      inputs: {},
-      env: {},
-      folder: "",
-      engine: "0"
-    }
-    yield* store.commit([
-      {
-        run: id,
-        after: 0,
-        scope: "",
-        events: [{ at: 1, kind: "RunCreated", json: JSON.stringify(created) }],
-        summary: {
-          run: id,
-          workflow: "orphan",
-          status: "running",
-          tags: [],
-          created_at: 1,
-          updated_at: 1,
-          tasks: {},
-          waiting: [],
-          usage: {},
-          engine: "0",
-          due: 1
-        }
-      }
-    ])
-  })
 
 describe("call", () => {
   it.effect("runs one method as a run of its own, its params as they are", () =>
@@ -220,6 +184,176 @@ describe("resume", () => {
   )
 })
 
+/** The services of one store for several processes. */
+const shared = Effect.map(Layer.build(MemoryStore.layer), (context) => Layer.succeedContext(context))
+
+/** What the engine's first commit of an event of a kind meets. */
+const before = (
+  kind: string,
+  act: (store: Store["Service"], run: string, after: number) => Effect.Effect<unknown, StoreError>
+) => {
+  let done = false
+  return Layer.effect(
+    Store,
+    Effect.map(Store, (store) =>
+      Store.of({
+        ...store,
+        commit: (appends) =>
+          Effect.suspend(() => {
+            const [{ after, events, run }] = appends
+            if (done || events[0].kind !== kind) return store.commit(appends)
+            done = true
+            return Effect.andThen(act(store, run, after), store.commit(appends))
+          })
+      })
+    )
+  ).pipe(Layer.provideMerge(MemoryStore.layer))
+}
+
+/** Lets seconds pass until the effect is done. */
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    for (let i = 0; i < 60 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
+    assert.isDefined(fiber.pollUnsafe(), "it hangs")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("taking a run over", () => {
+  const tasks = "tasks: [{ id: a, method: test/run, params: { script: long } }, { id: b, method: test/run }]"
+
+  it.effect("from a driver that goes on writing reads what it writes", () => {
+    const completed: Event = {
+      _tag: "TaskCompleted",
+      v: 1,
+      at: 2,
+      task: "a",
+      started: 1,
+      duration: 1,
+      attempt: 1,
+      result: "theirs"
+    }
+    const event = { at: 2, kind: completed._tag, json: encode(completed) }
+    const store = before("RunResumed", (store, run, after) => store.commit([{ run, after, events: [event] }]))
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      yield* orphan("left", tasks)
+      yield* gleitzeit.resume("left")
+      const report = yield* inTime(gleitzeit.wait("left"))
+      assert.strictEqual(report.tasks["a"]?.result, "theirs")
+    }).pipe(Effect.provide(engine({ long: never }, { store })))
+  })
+
+  it.effect("hears a cancel that is posted meanwhile", () => {
+    const event = { at: 2, kind: "CancelRequested", json: encode({ _tag: "CancelRequested", v: 1, at: 2 }) }
+    const store = before("RunResumed", (store, run) => store.post(run, event))
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      yield* orphan("left", tasks)
+      yield* gleitzeit.resume("left")
+      assert.strictEqual((yield* inTime(gleitzeit.wait("left"))).status, "cancelled")
+    }).pipe(Effect.provide(engine({ long: never }, { store })))
+  })
+
+  it.effect("is done once, however many ask for it in one process, beside those who wait and cancel", () => {
+    let calls = 0
+    const long: Script = () =>
+      Effect.delay(
+        Effect.sync(() => ++calls),
+        3000
+      )
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      yield* orphan("left", tasks)
+      const ask = Effect.andThen(gleitzeit.resume("left"), gleitzeit.wait("left"))
+      const reports = yield* inTime(Effect.all([ask, gleitzeit.wait("left"), ask, ask], { concurrency: "unbounded" }))
+      assert.deepStrictEqual(
+        reports.map(({ status }) => status),
+        ["completed", "completed", "completed", "completed"]
+      )
+      assert.strictEqual(calls, 1)
+      yield* orphan("right", tasks)
+      const both = [gleitzeit.resume("right"), gleitzeit.cancel("right")]
+      yield* inTime(Effect.all(both, { concurrency: "unbounded" }))
+      assert.strictEqual((yield* inTime(gleitzeit.wait("right"))).status, "cancelled")
+      assert.strictEqual(calls, 1)
+    }).pipe(Effect.provide(engine({ long })))
+  })
+
+  it.effect("by two processes at once leaves it to one, which ends it", () =>
+    Effect.gen(function* () {
+      const store = yield* shared
+      const long: Script = () => Effect.as(Effect.sleep(30_000), null)
+      const process = (owner: string) =>
+        Effect.map(Layer.build(Layer.fresh(engine({ long }, { owner, store }))), Context.get(Gleitzeit))
+      const one = yield* process("one")
+      const two = yield* process("two")
+      for (const first of [one, two]) {
+        const run = first === one ? "left" : "right"
+        yield* Effect.provide(orphan(run, tasks), store)
+        const both = first === one ? [one.resume(run), two.resume(run)] : [two.resume(run), one.resume(run)]
+        yield* inTime(Effect.all(both, { concurrency: "unbounded" }))
+        for (let i = 0; i < 60; i++) yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* one.get(run)).status, "completed")
+        const events = yield* Stream.runCollect(one.events(run))
+        assert.lengthOf(
+          events.filter(({ event }) => event._tag === "TaskCompleted"),
+          2
+        )
+      }
+    })
+  )
+})
+
+describe("a process", () => {
+  it.effect("whose first heartbeat fails makes another with its next run", () => {
+    let beats = 0
+    const store = Layer.effect(
+      Leases,
+      Effect.map(Leases, (leases) =>
+        Leases.of({
+          ...leases,
+          beat: (owner, ttl) =>
+            Effect.suspend(() =>
+              ++beats === 1
+                ? Effect.fail(new StoreError({ operation: "beat", retryable: true, cause: new Error("busy") }))
+                : leases.beat(owner, ttl)
+            )
+        })
+      )
+    ).pipe(Layer.provideMerge(MemoryStore.layer))
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      yield* Effect.flip(gleitzeit.call("test/run", {}))
+      assert.strictEqual((yield* gleitzeit.call("test/run", {})).status, "completed")
+    }).pipe(Effect.provide(engine({}, { store })))
+  })
+
+  it.effect("that could not go on with a run leaves it to any other", () =>
+    Effect.gen(function* () {
+      const store = yield* shared
+      const broken = Layer.effect(
+        Store,
+        Effect.map(Store, (store) =>
+          Store.of({
+            ...store,
+            commit: (appends) =>
+              appends[0].after === 0
+                ? store.commit(appends)
+                : Effect.fail(new StoreError({ operation: "commit", retryable: false, cause: new Error("full") }))
+          })
+        )
+      ).pipe(Layer.provideMerge(store))
+      const one = yield* Effect.map(Layer.build(Layer.fresh(engine({}, { store: broken }))), Context.get(Gleitzeit))
+      const two = yield* Effect.map(Layer.build(Layer.fresh(engine({}, { store }))), Context.get(Gleitzeit))
+      const run = yield* one.submit(workflow("name: broken\ntasks: [{ id: a, method: test/run }]"))
+      yield* Effect.flip(one.wait(run))
+      yield* two.cancel(run)
+      assert.strictEqual((yield* two.get(run)).status, "cancelled")
+    })
+  )
+})
+
 describe("wait", () => {
   it.effect("for a run of another process ends when that process ends it", () =>
     Effect.gen(function* () {
@@ -234,6 +368,43 @@ describe("wait", () => {
       assert.strictEqual(report.status, "cancelled")
     }).pipe(Effect.provide(engine()))
   )
+
+  it.effect("for a run that is removed ends, and so does watching it", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      yield* orphan("left", "tasks: [{ id: a, method: test/run }]")
+      const waiting = yield* Effect.forkChild(Effect.flip(gleitzeit.wait("left")), { startImmediately: true })
+      const watching = yield* Effect.forkChild(Effect.flip(Stream.runDrain(gleitzeit.watch("left"))), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      yield* gleitzeit.remove("left")
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(waiting.pollUnsafe())
+      assert.isDefined(watching.pollUnsafe())
+      assert.strictEqual((yield* Fiber.join(waiting)).name, "WORKFLOW_NOT_FOUND")
+      assert.strictEqual((yield* Fiber.join(watching)).name, "WORKFLOW_NOT_FOUND")
+    }).pipe(Effect.provide(engine()))
+  )
+
+  it.effect("for a run that was interrupted here ends when it is resumed and over", () => {
+    let calls = 0
+    const second: Script = () => Effect.suspend(() => (++calls === 1 ? Effect.never : Effect.succeed(calls)))
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      const document = workflow("name: second\ntasks: [{ id: a, method: test/run, params: { script: second } }]")
+      const running = yield* Effect.forkChild(gleitzeit.run(document), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(running)
+      const id = (yield* gleitzeit.list({})).items[0]?.run ?? ""
+      const waiting = yield* Effect.forkChild(gleitzeit.wait(id), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* gleitzeit.resume(id)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(waiting)).tasks["a"]?.result, 2)
+    }).pipe(Effect.provide(engine({ second })))
+  })
 })
 
 describe("looking around", () => {

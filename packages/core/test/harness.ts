@@ -1,6 +1,7 @@
 /** An engine in this process with a scripted provider, for tests. */
 import { Effect, Layer, Schema } from "effect"
 import * as BuiltIn from "../src/BuiltIn.ts"
+import { encode, type Event } from "../src/Event.ts"
 import * as Executor from "../src/Executor.ts"
 import type { Failure } from "../src/Failure.ts"
 import * as Files from "../src/Files.ts"
@@ -11,6 +12,7 @@ import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as Providers from "../src/Providers.ts"
 import * as Secrets from "../src/Secrets.ts"
+import { Store } from "../src/Store.ts"
 import { TaskContext } from "../src/TaskContext.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 
@@ -78,3 +80,41 @@ export const workflow = (text: string) => {
   if (parsed.workflow === undefined) throw new Error(parsed.diagnostics.map(({ message }) => message).join("\n"))
   return parsed.workflow
 }
+
+/** A run that a process left behind after some events: created, claimed by nobody who lives. */
+export const orphan = (id: string, document: string, events: ReadonlyArray<Event> = []) =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const created: Event = {
+      _tag: "RunCreated",
+      v: 1,
+      at: 1,
+      workflow: workflow(`name: orphan\n${document}`),
+      inputs: {},
+      env: {},
+      folder: "",
+      engine: "0"
+    }
+    const stored = (event: Event) => ({ at: event.at, kind: event._tag, json: encode(event) })
+    yield* store.commit([
+      {
+        run: id,
+        after: 0,
+        scope: "",
+        events: [stored(created), ...events.map(stored)],
+        summary: {
+          run: id,
+          workflow: "orphan",
+          status: "running",
+          tags: [],
+          created_at: 1,
+          updated_at: 1,
+          tasks: {},
+          waiting: [],
+          usage: {},
+          engine: "0",
+          due: 1
+        }
+      }
+    ])
+  })
