@@ -2,7 +2,7 @@
  * How long the built command line takes to answer, as ratios to `node -e 0` in the same run. Goals: `--version` ≤ 2.5,
  * `run` of a one-task workflow ≤ 6. Interleaved, medians. Needs `npm run build`.
  *
- *     npm run bench -- bench/start.mjs [ROUNDS]
+ *     node bench/start.mjs [ROUNDS]
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
