@@ -31,8 +31,11 @@ const Engine = Gleitzeit.layer().pipe(
 
 type Inputs = { readonly [name: string]: Schema.Json }
 
-/** Reads, checks and runs an example; a complaint of any kind about its file fails the test. */
-const run = Effect.fnUntraced(function* (example: string, inputs: Inputs = {}) {
+/**
+ * Reads, checks and runs an example; a complaint of any kind about its file fails the test. What it waits for is
+ * answered; without an answer it is left waiting.
+ */
+const run = Effect.fnUntraced(function* (example: string, inputs: Inputs = {}, answers: Inputs = {}) {
   const folder = join(root, example)
   const gleitzeit = yield* Gleitzeit.Gleitzeit
   const file = ["workflow.yaml", "workflow.json"].map((name) => join(folder, name)).find((path) => existsSync(path))
@@ -40,7 +43,13 @@ const run = Effect.fnUntraced(function* (example: string, inputs: Inputs = {}) {
   const { diagnostics, workflow } = yield* gleitzeit.check({ text: readFileSync(file, "utf8"), file })
   assert.deepStrictEqual(diagnostics, [])
   if (workflow === undefined) return yield* Effect.die(new Error(`${file} has no complaint and no workflow`))
-  return yield* gleitzeit.run(workflow, { folder, inputs })
+  let outcome = yield* gleitzeit.run(workflow, { folder, inputs })
+  for (;;) {
+    const open = outcome.waiting.find(({ request }) => Object.hasOwn(answers, request))
+    if (open === undefined) return yield* gleitzeit.get(outcome.run)
+    yield* gleitzeit.respond(outcome.run, open.request, answers[open.request] ?? null, "the test")
+    outcome = yield* gleitzeit.wait(outcome.run)
+  }
 })
 
 /** What the simulator answers is not looked at, only that it has. */
@@ -66,6 +75,8 @@ const temporary = Effect.acquireRelease(
 
 interface Expectation {
   readonly inputs?: Inputs
+  /** By request: what is answered to a run that waits. */
+  readonly answers?: Inputs
   readonly holds: (report: Run.Report) => void
 }
 
@@ -173,6 +184,29 @@ const expected: { readonly [example: string]: Expectation } = {
   },
   "09-typescript": {
     holds: ({ outputs }) => assert.deepStrictEqual(outputs, { longest: "ferry", words: 7 })
+  },
+  "10-ask-a-person": {
+    answers: { review: { approved: true, comment: "with our apologies" }, payment: "voucher" },
+    holds: ({ outputs, waiting }) => {
+      const cents = Math.floor((4290 + 4290 + 1850) / 2)
+      const letter = { to: "Ida Wolff", cents, payment: "voucher", remark: "with our apologies" }
+      assert.deepStrictEqual(outputs, { letter })
+      assert.deepStrictEqual(waiting, [])
+    }
+  },
+  "11-loop-and-nested": {
+    holds: ({ outputs, tasks }) => {
+      const lengths = [55, 46, 51, 47, 44].map((length) => length + 1)
+      const upTo = (count: number) => lengths.slice(0, count).reduce((sum, length) => sum + length, 0)
+      assert.deepStrictEqual(outputs?.["lines"], [5, 3, 1])
+      assert.deepStrictEqual(
+        [0, 1, 2].map((board) => field(outputs, "notices", board, "characters")),
+        [upTo(5), upTo(3), upTo(1)]
+      )
+      // what is left out is left out one line an iteration
+      assert.strictEqual(tasks["board[1]/fit~3"]?.status, "completed")
+      assert.notProperty(tasks, "board[1]/fit~4")
+    }
   }
 }
 
@@ -188,8 +222,10 @@ describe("examples", () => {
     it.live(`${example} completes with what its inputs say`, () =>
       Effect.gen(function* () {
         const folder = yield* temporary
-        const { holds, inputs } = expected[example] ?? { holds: () => assert.fail("nothing is expected of it") }
-        const report = yield* run(example, example === "06-retry" ? { folder } : inputs)
+        const { answers, holds, inputs } = expected[example] ?? {
+          holds: () => assert.fail("nothing is expected of it")
+        }
+        const report = yield* run(example, example === "06-retry" ? { folder } : inputs, answers)
         assert.strictEqual(report.status, "completed", JSON.stringify(report.tasks, null, 2))
         holds(report)
       }).pipe(Effect.provide(Engine))
@@ -217,6 +253,21 @@ describe("examples", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(run("07-typed-inputs", { discount: 50 }))
       assert.include(error.message, "discount")
+    }).pipe(Effect.provide(Engine))
+  )
+
+  it.live("10-ask-a-person waits for what nobody has answered, and a no leaves out what follows a yes", () =>
+    Effect.gen(function* () {
+      const asked = yield* run("10-ask-a-person")
+      assert.strictEqual(asked.status, "waiting")
+      assert.deepStrictEqual(
+        asked.waiting.map(({ kind, prompt, request }) => ({ kind, prompt, request })),
+        [{ kind: "approval", prompt: "Refund 5215 cents (50 %) to Ida Wolff?", request: "review" }]
+      )
+      const { outputs, status, tasks } = yield* run("10-ask-a-person", {}, { review: "no" })
+      assert.strictEqual(status, "completed")
+      assert.strictEqual(tasks["payment"]?.status, "skipped")
+      assert.strictEqual(field(outputs, "letter", "payment"), "none")
     }).pipe(Effect.provide(Engine))
   )
 

@@ -6,6 +6,7 @@ import * as ExitCode from "./ExitCode.ts"
 import { Output } from "./Output.ts"
 import * as Outputs from "./Outputs.ts"
 import * as Progress from "./Progress.ts"
+import * as Requests from "./Requests.ts"
 import * as Text from "./Text.ts"
 import * as View from "./View.ts"
 
@@ -17,6 +18,8 @@ export interface Options {
   readonly file?: string | undefined
   /** The report has gone out already, element by element. */
   readonly streamed?: boolean
+  /** That the run is paused is as it should be. */
+  readonly stepping?: boolean
 }
 
 /** Fails with `Ended` unless the run is completed. */
@@ -50,7 +53,9 @@ export const conclude = Effect.fn("gleitzeit.conclude")(function* (report: Run.R
     yield* output.note(View.summary(progress, look))
     if (options.file !== undefined) yield* output.note(output.style.dim(`outputs written to ${options.file}`))
   }
-  const exit = ExitCode.ofReport(report)
+  if (!json) for (const line of yield* Requests.told(report, output.style)) yield* output.note(line)
+  const paused = report.status === "waiting" && report.waiting.some(({ kind }) => kind === "pause")
+  const exit = options.stepping === true && paused ? ExitCode.ok : ExitCode.ofReport(report)
   if (exit !== ExitCode.ok) return yield* new ExitCode.Ended({ exit })
 })
 

@@ -12,6 +12,10 @@ export const invalidWorkflow = 3
 export const notFound = 4
 /** A provider or the store cannot be used. */
 export const unavailable = 5
+/** The run waits for an answer, a signal, or to be continued. */
+export const waiting = 6
+/** The run waits for a higher budget. */
+export const budget = 7
 /** The workflow's own `timeout`. */
 export const timeout = 124
 
@@ -45,10 +49,12 @@ export const ofCode = (code: number): number => {
     case -32601: // a method
     case -31003: // a setting
     case -28010: // inputs
+    case -28013: // an answer
       return usage
     case -28001: // mistakes in a workflow
       return invalidWorkflow
     case -28002: // run
+    case -28011: // request
     case -29009: // task
     case -31006: // file
       return notFound
@@ -68,6 +74,7 @@ export const ofCode = (code: number): number => {
 /** Of a run at rest. When everything that failed failed for want of a provider, that is what is said. */
 export const ofReport = (report: Run.Report): number => {
   if (report.status === "completed") return ok
+  if (report.status === "waiting") return report.waiting.some(({ kind }) => kind === "budget") ? budget : waiting
   if (report.status !== "failed") return failed
   if (report.error !== undefined && ofCode(report.error.code) === timeout) return timeout
   const errors = Object.values(report.tasks).flatMap(({ error, status }) =>

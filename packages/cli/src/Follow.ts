@@ -1,9 +1,16 @@
-/** Follows a run to its end, in the way that was asked for: drawn, as plain lines, as NDJSON, or in silence. */
-import { Gleitzeit, type Run } from "@gleitzeit/core"
-import { Clock, Effect, Fiber, Stream } from "effect"
+/**
+ * Follows a run to its rest, in the way that was asked for: drawn, as plain lines, as NDJSON, or in silence. Where
+ * somebody sits, what the run asks is asked there.
+ */
+import { Gleitzeit, Run } from "@gleitzeit/core"
+import { Clock, Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
+import * as Answer from "./Answer.ts"
+import { ask, canAsk } from "./Ask.ts"
+import { Flag } from "./Cli.ts"
 import * as Lines from "./Lines.ts"
 import { Output } from "./Output.ts"
 import * as Progress from "./Progress.ts"
+import { Questions } from "./Questions.ts"
 import * as View from "./View.ts"
 
 export interface Options {
@@ -13,14 +20,22 @@ export interface Options {
   readonly since?: number
 }
 
-/** The report of the run at rest. Interrupted, it leaves the lines drawn so far. */
+export const watchFlag = Flag.Boolean("watch").pipe(
+  Flag.withAlias("w"),
+  Flag.withDescription("With --json: events and tokens as they come, one JSON document a line"),
+  Flag.withDefault(false)
+)
+
+/** The report of the run at rest: over, or waiting. Interrupted, it leaves the lines drawn so far. */
 export const follow = Effect.fn("gleitzeit.follow")(function* (run: string, options: Options) {
   const output = yield* Output
   const { json, quiet } = output.options
   const { since = 0, watch } = options
-  if (json) return yield* watch ? stream(run) : silently(run)
-  if (quiet) return yield* silently(run)
-  return yield* output.live ? drawn(run) : plain(run, since)
+  if (json ? !watch : quiet) return yield* resting(run, silent)
+  if (json) return yield* resting(run, { ...silent, see: output.line })
+  return yield* output.live
+    ? Effect.scoped(Effect.flatMap(drawn(run, since), (face) => resting(run, face)))
+    : resting(run, plain(run, since, output))
 })
 
 // internal
@@ -28,66 +43,144 @@ export const follow = Effect.fn("gleitzeit.follow")(function* (run: string, opti
 /** Between two frames. Milliseconds. */
 const interval = 100
 
-const silently = (run: string) => Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) => gleitzeit.wait(run))
+/** How a run is shown. */
+interface Face {
+  /** Absent: nothing is. */
+  readonly see?: (live: Gleitzeit.Live) => Effect.Effect<void>
+  /** Leaves the terminal to whoever asks. */
+  readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Once all has been seen. */
+  readonly rest: Effect.Effect<void>
+  readonly interrupted: Effect.Effect<void>
+}
+
+const silent: Face = { aside: (effect) => effect, rest: Effect.void, interrupted: Effect.void }
 
 /**
  * Watches beside the waiting: whoever waits hears of it when the run can go on no more, a watcher does not. The watcher
  * begins to listen before the run's first task can begin.
  */
-const watching = <E, R>(run: string, see: (live: Gleitzeit.Live) => Effect.Effect<void, E, R>) =>
-  Effect.gen(function* () {
-    const gleitzeit = yield* Gleitzeit.Gleitzeit
-    const watched = Stream.runForEach(gleitzeit.watch(run), see)
-    const watcher = yield* Effect.forkChild(watched, { startImmediately: true })
-    const report: Run.Report = yield* gleitzeit.wait(run)
-    yield* Fiber.join(watcher)
-    return report
+const resting = Effect.fnUntraced(function* (run: string, face: Face) {
+  const gleitzeit = yield* Gleitzeit.Gleitzeit
+  const questions = (yield* canAsk) ? yield* Questions.make : undefined
+  const watched = face.see === undefined && questions === undefined ? nobody : yield* watching(run, face, questions)
+  return yield* Effect.gen(function* () {
+    while (true) {
+      yield* questions === undefined ? gleitzeit.wait(run) : answering(run, face, questions, watched)
+      yield* watched
+      const report = yield* gleitzeit.get(run)
+      // else somebody has answered meanwhile, and it goes on
+      if (!isAtRest(report)) continue
+      yield* face.rest
+      return report
+    }
+  }).pipe(Effect.onInterrupt(() => face.interrupted))
+})
+
+const isAtRest = ({ status }: Run.Outcome): boolean => status === "waiting" || Run.isOver(status)
+
+/** Begins to watch; gives what waits until all that is recorded has been seen. */
+const watching = Effect.fnUntraced(function* (run: string, { see }: Face, questions: Questions | undefined) {
+  const gleitzeit = yield* Gleitzeit.Gleitzeit
+  let seen = 0
+  let wanted: { readonly sequence: number; readonly reached: Deferred.Deferred<void> } | undefined
+  const observe = (live: Gleitzeit.Live) =>
+    Effect.gen(function* () {
+      if (see !== undefined) yield* see(live)
+      if (live._tag !== "Event") return
+      seen = live.sequence
+      questions?.observe(live.event)
+      if (wanted !== undefined && seen >= wanted.sequence) Deferred.doneUnsafe(wanted.reached, Exit.void)
+    })
+  const watcher = yield* Effect.forkChild(Stream.runForEach(gleitzeit.watch(run), observe), { startImmediately: true })
+  return Effect.gen(function* () {
+    const last = yield* Stream.runLast(gleitzeit.events(run, seen))
+    if (Option.isNone(last) || last.value.sequence <= seen) return
+    wanted = { sequence: last.value.sequence, reached: yield* Deferred.make<void>() }
+    // a watch that ends has seen all, or says why it cannot
+    yield* Effect.raceFirst(Deferred.await(wanted.reached), Fiber.join(watcher))
   })
+})
 
-const stream = (run: string) => Effect.flatMap(Output, (output) => watching(run, (live) => output.line(live)))
+const nobody: Effect.Effect<void, Gleitzeit.ReadError> = Effect.void
 
-const plain = (run: string, since: number) =>
+/** Waits, and asks whatever comes up meanwhile, one question at a time, until nothing is left to be asked. */
+const answering = Effect.fnUntraced(function* (
+  run: string,
+  face: Face,
+  questions: Questions,
+  watched: Effect.Effect<void, Gleitzeit.ReadError>
+) {
+  const gleitzeit = yield* Gleitzeit.Gleitzeit
+  while (true) {
+    const rested = yield* Effect.raceFirst(
+      Effect.as(gleitzeit.wait(run), true),
+      questions.left ? Effect.never : Effect.as(questions.asked, false)
+    )
+    const { status, waiting } = yield* gleitzeit.get(run)
+    if (rested && (questions.left || Run.isOver(status))) return
+    // while it is paused an answer moves nothing
+    const request = waiting.some(({ kind }) => kind === "pause") ? undefined : waiting.find(Answer.isForPeople)
+    if (request === undefined) {
+      if (rested) return
+      continue
+    }
+    // what led to the question stands above it
+    yield* watched
+    const driving = yield* face.aside(questions.unlessSettled(request.request, ask(run, request)))
+    questions.left = driving === undefined
+    questions.again()
+  }
+})
+
+const plain = (run: string, since: number, output: Output["Service"]): Face => ({
+  ...silent,
+  see: Effect.fnUntraced(function* (live) {
+    if (live._tag === "Event" && live.event.at < since) return
+    const now = yield* Clock.currentTimeMillis
+    for (const line of Lines.ofLive(live, now, { run, verbose: output.options.verbose })) yield* output.note(line)
+  })
+})
+
+const drawn = (run: string, since: number) =>
   Effect.gen(function* () {
     const output = yield* Output
-    return yield* watching(
-      run,
-      Effect.fnUntraced(function* (live) {
-        if (live._tag === "Event" && live.event.at < since) return
+    const canvas = yield* output.canvas
+    const progress = Progress.make(run)
+    let tick = 0
+    let headed = false
+    let held = false
+
+    const paint = (what: "frame" | "settled" | "rest" | "interrupted") =>
+      Effect.gen(function* () {
+        if (progress.workflow === "") return
+        const look = { style: output.style, ...(yield* output.size), verbose: output.options.verbose }
         const now = yield* Clock.currentTimeMillis
-        for (const line of Lines.ofLive(live, now, { run, verbose: output.options.verbose })) yield* output.note(line)
+        const stay = [
+          ...(headed ? [] : View.header(progress, look)),
+          ...View.settled(progress, look),
+          ...(what === "interrupted" ? View.interrupted(progress, look, now) : []),
+          ...(what === "rest" ? View.rest(progress, look, now) : [])
+        ]
+        headed = true
+        yield* canvas.draw(stay, what === "frame" ? View.frame(progress, look, now, tick++) : [])
       })
-    )
-  })
+    // what was recorded before is no news: a task that failed then may be under way again
+    const frame = Effect.suspend(() => (held || progress.latest < since ? Effect.void : paint("frame")))
 
-const drawn = (run: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const output = yield* Output
-      const canvas = yield* output.canvas
-      const progress = Progress.make(run)
-      let tick = 0
-      let headed = false
-
-      const paint = (rest: "frame" | "nothing" | "interrupted") =>
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(interval), frame)))
+    return {
+      see: (live) => Effect.sync(() => Progress.observe(progress, live)),
+      aside: (effect) =>
         Effect.gen(function* () {
-          if (progress.workflow === "") return
-          const look = { style: output.style, ...(yield* output.size), verbose: output.options.verbose }
-          const now = yield* Clock.currentTimeMillis
-          const stay = [
-            ...(headed ? [] : View.header(progress, look)),
-            ...View.settled(progress, look),
-            ...(rest === "interrupted" ? View.interrupted(progress, look, now) : [])
-          ]
-          headed = true
-          yield* canvas.draw(stay, rest === "frame" ? View.frame(progress, look, now, tick++) : [])
-        })
-
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(interval), paint("frame"))))
-      const report = yield* Effect.onInterrupt(
-        watching(run, (live) => Effect.sync(() => Progress.observe(progress, live))),
-        () => paint("interrupted")
-      )
-      yield* paint("nothing")
-      return report
-    })
-  )
+          yield* paint("settled")
+          held = true
+          return yield* Effect.ensuring(
+            canvas.aside(effect),
+            Effect.sync(() => (held = false))
+          )
+        }),
+      rest: paint("rest"),
+      interrupted: paint("interrupted")
+    } satisfies Face
+  })

@@ -1,7 +1,25 @@
 /** Inputs as they are written on the command line, brought to the types that a workflow declares. */
 import { Diagnostic, JsonSchemaCheck, type Workflow } from "@gleitzeit/core"
-import { Effect, type Schema } from "effect"
+import { Effect, Option, type Schema } from "effect"
+import { Flag } from "./Cli.ts"
+import * as Documents from "./Documents.ts"
 import { UsageError } from "./ExitCode.ts"
+
+const named = Flag.String("input").pipe(Flag.withAlias("i"), Flag.withMetavar("NAME=VALUE"))
+
+export const flag = named.pipe(Flag.withDescription("An input; as often as needed"), Flag.atLeast(0))
+
+/** For a run that has its inputs already. */
+export const secretFlag = named.pipe(
+  Flag.withDescription("A secret input, which is not recorded; as often as needed"),
+  Flag.atLeast(0)
+)
+
+export const fileFlag = Flag.String("inputs").pipe(
+  Flag.withMetavar("FILE"),
+  Flag.withDescription("Inputs from a YAML or JSON file; --input wins over it"),
+  Flag.optional
+)
 
 type Values = { readonly [name: string]: Schema.Json }
 
@@ -11,8 +29,25 @@ export const pair = (text: string): readonly [name: string, value: string] | und
   return at < 1 ? undefined : [text.slice(0, at), text.slice(at + 1)]
 }
 
+/** What the flags say. */
+export const given = Effect.fnUntraced(function* (
+  workflow: Pick<Workflow.Workflow, "inputs" | "name">,
+  single: ReadonlyArray<string>,
+  file: Option.Option<string>
+) {
+  return yield* merge(workflow, single, Option.isSome(file) ? yield* Documents.values(file.value) : {})
+})
+
+/** Those that are not recorded. */
+export const secret = ({ inputs }: Pick<Workflow.Workflow, "inputs">, values: Values): Values =>
+  Object.fromEntries(
+    Object.entries(values).filter(
+      ([name]) => inputs !== undefined && Object.hasOwn(inputs, name) && inputs[name]?.secret
+    )
+  )
+
 /** Single ones win over those of a file. A text becomes what its schema asks for; whether it may be so is checked later. */
-export const merge = (
+const merge = (
   workflow: Pick<Workflow.Workflow, "inputs" | "name">,
   given: ReadonlyArray<string>,
   file: Values

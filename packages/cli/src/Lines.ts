@@ -38,6 +38,11 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
       ]
     case "RunResumed":
       return [`${time} run resumed`]
+    case "RunRetried":
+      return [`${time} run goes on, ${Text.count(event.tasks.length, "task")} again`]
+    case "RunWaiting":
+      // a task that sleeps has said so itself
+      return event.due === undefined ? [`${time} run waits`] : []
     case "TaskStarted":
       return [`${time} ${name(event.task)} begins, once (attempt ${event.attempt})`]
     case "TaskExpanded":
@@ -45,11 +50,13 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
     case "TaskCompleted":
     case "CallRecorded":
       return [
-        `${time} ${name(event.task)} completed in ${Text.duration(event.duration)}${used(event)}${simulated(event.result)}`,
+        `${time} ${name(event.task)} completed ${how(event)}${used(event)}${simulated(event.result)}`,
         ...(options.verbose ? beneath(Text.clean(readable(event.result)).trimEnd()) : [])
       ]
-    case "TaskGathered":
-      return [`${time} ${name(event.task)} completed in ${Text.duration(event.duration)}`]
+    case "TaskGathered": {
+      const times = event.iterations === undefined ? "" : `, ${Text.count(event.iterations, "iteration")}`
+      return [`${time} ${name(event.task)} completed in ${Text.duration(event.duration)}${times}`]
+    }
     case "TaskFailed": {
       const [first, ...rest] = explain(event.error)
       const attempts = event.attempt > 1 ? ` (attempt ${event.attempt})` : ""
@@ -71,8 +78,31 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
           : `"${event.of ?? "?"}" ${event.because === "failed" ? "failed" : "has no value"}`
       return [`${time} ${name(event.task)} skipped: ${reason}`]
     }
+    case "TaskSuspended":
+      return [`${time} ${name(event.task)} ${waits(event, options)}`]
+    case "Expired":
+      return [`${time} ${name(event.request)}: the time is up`]
+    case "Answered":
+      return [
+        `${time} ${name(event.request)} answered${by(event)}`,
+        ...(options.verbose ? beneath(Text.clean(readable(event.value)).trimEnd()) : [])
+      ]
+    case "Signalled":
+      return [`${time} signal ${JSON.stringify(event.name)}${by(event)}`]
+    case "BudgetExceeded":
+      return [`${time} ${name(event.task)} waits: the budget has no room for it (${budget(event)})`]
+    case "BudgetWarned":
+      return [`${time} warning: most of the budget is used (${budget(event)})`]
+    case "BudgetRaised":
+      return [`${time} another budget${by(event)}`]
+    case "PauseRequested":
+      return [`${time} pausing${by(event)}`]
+    case "Continued":
+      return [`${time} the pause is over${by(event)}`]
+    case "StepRequested":
+      return [`${time} one step${by(event)}`]
     case "CancelRequested":
-      return [`${time} cancelling${event.by === undefined ? "" : `, asked by ${Text.flat(event.by)}`}`]
+      return [`${time} cancelling${by(event)}`]
     case "RunCompleted":
       return [`${time} run completed`, ...event.warnings.map((warning) => `${time} warning: ${Text.flat(warning)}`)]
     case "RunFailed":
@@ -97,6 +127,34 @@ const name = (path: string): string => {
     return Text.flat(path)
   }
 }
+
+const by = ({ by }: { readonly by?: string }): string => (by === undefined ? "" : `, by ${Text.flat(by)}`)
+
+const how = (event: Extract<Event.Event, { readonly _tag: "TaskCompleted" | "CallRecorded" }>): string =>
+  event._tag === "TaskCompleted" && event.cached !== undefined
+    ? `from the cache, run ${event.cached}`
+    : event._tag === "TaskCompleted" && event.reused !== undefined
+      ? "already, reused"
+      : `in ${Text.duration(event.duration)}`
+
+const waits = (event: Extract<Event.Event, { readonly _tag: "TaskSuspended" }>, options: Options): string => {
+  const { data, expires, kind, prompt } = event.question
+  const signal = typeof data === "object" && data !== null && "name" in data ? ` ${JSON.stringify(data["name"])}` : ""
+  const until =
+    expires === undefined
+      ? ""
+      : ` until ${expires - event.at > Text.halfDay ? Text.dateTime(expires) : at(expires, options)}`
+  if (kind === "timer") return `sleeps${until}`
+  if (kind === "signal") return `waits for signal${signal}${until}`
+  return `waits for an answer${until}${prompt === undefined ? "" : `: ${Text.flat(prompt)}`}`
+}
+
+const budget = ({ limit, of, used }: { readonly limit: string; readonly of: number; readonly used: number }): string =>
+  limit === "duration"
+    ? `${Text.duration(used)} of ${Text.duration(of)}`
+    : limit === "cost_usd"
+      ? `$${used} of $${of}`
+      : `${Text.number(used)} of ${Text.number(of)} ${limit}`
 
 const used = ({ usage }: { readonly usage?: { readonly input_tokens?: number; readonly output_tokens?: number } }) => {
   const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0)

@@ -34,6 +34,15 @@ export const speech = Effect.gen(function* () {
   }
 })
 
+/** Whoever started this process, for the record; undefined when the system does not know. */
+export const user = (): string | undefined => {
+  try {
+    return userInfo().username
+  } catch {
+    return undefined
+  }
+}
+
 // internal
 
 /** An empty variable HOME says nothing. */

@@ -65,6 +65,8 @@ export class Output extends Context.Service<
 export interface Canvas {
   /** First lines that stay, then the frame instead of the former one. Lines of the frame must fit the width. */
   readonly draw: (stay: ReadonlyArray<string>, frame: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Leaves the terminal to somebody else for as long as it takes: the frame is gone, and the cursor shows. */
+  readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export const make = (options: Options): Effect.Effect<Output["Service"]> =>
@@ -124,7 +126,18 @@ export const make = (options: Options): Effect.Effect<Output["Service"]> =>
               screen.write(showCursor)
             })
         ),
-        { draw: (stay, frame) => Effect.sync(() => put(stay, frame)) }
+        {
+          draw: (stay, frame) => Effect.sync(() => put(stay, frame)),
+          aside: (effect) =>
+            Effect.acquireUseRelease(
+              Effect.sync(() => {
+                put([], [])
+                screen.write(showCursor)
+              }),
+              () => effect,
+              () => Effect.sync(() => screen.write(hideCursor))
+            )
+        }
       )
     })
   })

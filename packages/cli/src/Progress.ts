@@ -1,13 +1,24 @@
 /**
- * What people are shown of a run while it runs: one row a task, kept up to date from what a watcher sees, at a cost that
- * does not grow with the run. Draws nothing.
+ * What people are shown of a run while it runs: one row a task, the tasks of a nested workflow beneath it, kept up to date
+ * from what a watcher sees, at a cost that does not grow with the run. Draws nothing.
  */
-import { type Event, type Failure, type Gleitzeit, Run, Task } from "@gleitzeit/core"
+import { type Event, type Failure, type Gleitzeit, Run, Task, type Workflow } from "@gleitzeit/core"
 
 type Millis = Task.Millis
 
+/** What a task waits for. */
+export type Question = Pick<Task.Question, "kind" | "prompt" | "expires" | "data">
+
 export interface Row {
+  /** As it is shown in its place. */
   readonly id: string
+  /** As it is named everywhere else: `outer/inner`. */
+  readonly name: string
+  readonly path: Task.TaskPath
+  /** Of the workflow that it is a task of; undefined at the top. */
+  readonly outer: Row | undefined
+  /** 0 at the top. */
+  readonly depth: number
   status: Run.TaskStatus
   /** The one under way, or the last. */
   attempt: number
@@ -27,8 +38,14 @@ export interface Row {
   result: unknown
   readonly logs: Array<string>
   simulated: boolean
+  /** Nothing was called: where the result is from. */
+  from: "cached" | "reused" | undefined
   /** Of a `foreach`. */
   items: { total: number | undefined; completed: number; failed: number; running: number } | undefined
+  /** Of a `repeat`: the one under way, or the last. */
+  iteration: number | undefined
+  /** By request, oldest first: its own, and those of its items and iterations. */
+  readonly open: Map<string, Question>
 }
 
 /** Mutable on purpose: one owner observes into it. */
@@ -38,17 +55,27 @@ export interface Progress {
   status: Run.RunStatus
   started: Millis
   finished: Millis | undefined
-  /** In document order. */
+  /** When the last event happened. */
+  latest: Millis
+  /** In document order, the tasks of a nested workflow after it. */
   readonly rows: Array<Row>
   readonly byPath: Map<string, Row>
-  /** Those that are running or waiting for another attempt. */
+  /** Those that are running, suspended, or waiting for another attempt. */
   readonly active: Set<Row>
+  /** Who waits for what, by request, oldest first. */
+  readonly open: Map<string, Row>
   /** How many rows from the first on have been shown for good. */
   shown: number
+  /** Tasks at the top. */
+  total: number
+  /** Of these, how many are over, and how many stand how. */
   settled: number
   readonly counts: { [status: string]: number }
   readonly usage: { input: number; output: number; cost: number }
   error: Failure.Failure | undefined
+  paused: boolean
+  /** Tasks wait for a higher budget. */
+  exceeded: boolean
 }
 
 export const make = (run: string): Progress => ({
@@ -57,14 +84,19 @@ export const make = (run: string): Progress => ({
   status: "pending",
   started: 0,
   finished: undefined,
+  latest: 0,
   rows: [],
   byPath: new Map(),
   active: new Set(),
+  open: new Map(),
   shown: 0,
+  total: 0,
   settled: 0,
   counts: {},
   usage: { input: 0, output: 0, cost: 0 },
-  error: undefined
+  error: undefined,
+  paused: false,
+  exceeded: false
 })
 
 /** As a run at rest reports it. */
@@ -77,17 +109,12 @@ export const fromReport = (report: Run.Report): Progress => {
   progress.error = report.error
   addUsage(progress, undefined, report.usage)
   for (const [id, task] of Object.entries(report.tasks)) {
-    const parent = itemOf(progress, task.path)
-    if (parent !== undefined) {
-      const items = (parent.items ??= { total: 0, completed: 0, failed: 0, running: 0 })
-      items.total = (items.total ?? 0) + 1
-      if (task.status === "completed") items.completed++
-      if (task.status === "failed") items.failed++
-      if (task.status === "running") items.running++
-      parent.simulated ||= task.simulated
+    const below = rowOf(progress, task.path)
+    if (below !== undefined && !isInner(below)) {
+      reportBelow(below, task)
       continue
     }
-    const row = addRow(progress, id, task.path)
+    const row = addRow(progress, id, task.path, below?.row)
     row.attempt = task.attempts
     row.duration = task.duration_ms
     row.tokens = tokens(task.usage)
@@ -95,7 +122,22 @@ export const fromReport = (report: Run.Report): Progress => {
     row.skipped = task.skipped_because
     row.result = task.result
     row.simulated = task.simulated
+    row.from = task.cached ? "cached" : task.reused ? "reused" : undefined
     setStatus(progress, row, task.status)
+  }
+  for (const request of report.waiting) {
+    if (request.kind === "pause") progress.paused = true
+    else if (request.kind === "budget") progress.exceeded = true
+    else ask(progress, rowOf(progress, request.task)?.row, request.request, request)
+  }
+  if (report.status === "waiting") restAll(progress)
+  // a task stands as what is below it does: nothing is recorded of its own before its end
+  for (const row of progress.rows.toReversed()) {
+    if (row.status === "pending" && row.open.size > 0) setStatus(progress, row, "suspended")
+    const { outer } = row
+    if (outer === undefined || outer.status !== "pending" || row.status === "pending" || row.status === "cancelled")
+      continue
+    setStatus(progress, outer, row.status === "suspended" ? "suspended" : "running")
   }
   return progress
 }
@@ -103,21 +145,24 @@ export const fromReport = (report: Run.Report): Progress => {
 /** Takes in what a watcher has seen. */
 export const observe = (progress: Progress, live: Gleitzeit.Live): void => {
   switch (live._tag) {
-    case "Event":
-      return observeEvent(progress, live.event)
+    case "Event": {
+      const { event } = live
+      progress.latest = Math.max(progress.latest, event.at)
+      if (!Run.isOver(progress.status)) progress.status = event._tag === "RunWaiting" ? "waiting" : "running"
+      return observeEvent(progress, event)
+    }
     case "Started": {
-      const item = itemOf(progress, live.task)
-      const row = item ?? progress.byPath.get(live.task)
-      if (row === undefined || Run.settled(row.status)) return
-      row.since ??= live.at
-      row.due = undefined
-      if (item !== undefined) items(item).running++
-      else row.attempt = live.attempt
-      return setStatus(progress, row, "running")
+      const found = rowOf(progress, live.task)
+      if (found === undefined || Run.settled(found.row.status)) return
+      const { rest, row } = found
+      if (rest === "") row.attempt = live.attempt
+      else if (isItem(rest)) items(row).running++
+      else row.iteration = iterationOf(rest) ?? row.iteration
+      return begin(progress, row, live.at)
     }
     case "Chunk": {
-      const row = progress.byPath.get(live.task.replace(/[[/].*$/s, ""))
-      if (row !== undefined) observeChunk(row, live.chunk)
+      const found = rowOf(progress, live.task)
+      if (found !== undefined) observeChunk(found.row, live.chunk)
     }
   }
 }
@@ -126,32 +171,73 @@ export const observe = (progress: Progress, live: Gleitzeit.Live): void => {
 export const tokens = (usage: Task.Usage | undefined): number =>
   (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0)
 
-/** The row of the `foreach` that a path is an item of. */
-export const itemOf = (progress: Progress, path: string): Row | undefined => {
-  const begin = path.indexOf("[")
-  return begin < 0 ? undefined : progress.byPath.get(path.slice(0, begin))
-}
-
 // internal
 
 /** What is kept of a model's words: more than a terminal is wide. */
 const previewLength = 500
 const maxLogs = 1000
 
+interface Found {
+  readonly row: Row
+  /** Of the path, below the row: `[3]`, `~2`, `/turn-1`, several of them, or nothing. */
+  readonly rest: string
+}
+
+/** The nearest row at or above a path. */
+const rowOf = (progress: Progress, path: string): Found | undefined => {
+  let at = path
+  while (true) {
+    const row = progress.byPath.get(at)
+    if (row !== undefined) return { row, rest: path.slice(at.length) }
+    const cut = Math.max(at.lastIndexOf("/"), at.lastIndexOf("["), at.lastIndexOf("~"))
+    if (cut < 1) return undefined
+    at = at.slice(0, cut)
+  }
+}
+
+const isItem = (rest: string): boolean => /^\[\d+\]$/.test(rest)
+
+const iterationOf = (rest: string): number | undefined => {
+  const number = /^~(\d+)$/.exec(rest)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
+
+/** What stands right below a row that has no items or iterations. */
+const isInner = ({ rest, row }: Found): boolean =>
+  row.items === undefined && row.iteration === undefined && /^\/[^/[~]+$/.test(rest)
+
+const reportBelow = ({ rest, row }: Found, task: Run.TaskReport): void => {
+  row.simulated ||= task.simulated
+  const iteration = iterationOf(rest)
+  if (iteration !== undefined && task.status !== "pending") row.iteration = iteration
+  if (!isItem(rest)) return
+  const all = items(row)
+  all.total = (all.total ?? 0) + 1
+  if (task.status === "completed") all.completed++
+  if (task.status === "failed") all.failed++
+  if (task.status === "running") all.running++
+}
+
+/** It is under way, and so is what it is a part of. */
+const begin = (progress: Progress, row: Row, at: Millis): void => {
+  row.due = undefined
+  for (let one: Row | undefined = row; one !== undefined && !Run.settled(one.status); one = one.outer) {
+    one.since ??= at
+    setStatus(progress, one, "running")
+  }
+}
+
 const observeEvent = (progress: Progress, event: Event.Event): void => {
   switch (event._tag) {
     case "RunCreated":
       progress.workflow = event.workflow.name
-      progress.status = "running"
       progress.started = event.at
-      for (const { id } of event.workflow.tasks) addRow(progress, id, Task.path(id))
-      return
+      return addRows(progress, event.workflow, undefined)
     case "TaskExpanded": {
-      const row = progress.byPath.get(event.task)
-      if (row === undefined) return
-      items(row).total = event.items.length
-      row.since ??= event.at
-      return setStatus(progress, row, "running")
+      const found = rowOf(progress, event.task)
+      if (found?.rest !== "") return
+      items(found.row).total = event.items.length
+      return begin(progress, found.row, event.at)
     }
     case "TaskCompleted":
     case "TaskGathered":
@@ -167,6 +253,28 @@ const observeEvent = (progress: Progress, event: Event.Event): void => {
           : `"${event.of ?? "?"}" ${event.because === "failed" ? "failed" : "has no value"}`
       return setStatus(progress, row, "skipped")
     }
+    case "TaskSuspended":
+      return suspend(progress, event)
+    case "Answered":
+    case "Expired":
+      return goOn(progress, event.request)
+    case "Signalled": {
+      const request = signalled(progress, event.name)
+      if (request !== undefined) goOn(progress, request)
+      return
+    }
+    case "BudgetExceeded":
+      progress.exceeded = true
+      return
+    case "BudgetRaised":
+      progress.exceeded = false
+      return
+    case "PauseRequested":
+      progress.paused = true
+      return
+    case "Continued":
+      progress.paused = false
+      return
     case "CallRecorded":
       return addUsage(progress, undefined, event.usage)
     case "RunCompleted":
@@ -176,12 +284,16 @@ const observeEvent = (progress: Progress, event: Event.Event): void => {
       return finish(progress, "failed", event.at)
     case "RunCancelled":
       return finish(progress, "cancelled", event.at)
+    case "RunRetried":
+      return retry(progress, event.tasks)
+    case "RunWaiting":
+      return restAll(progress)
     case "RunResumed":
       // what was under way in the former process begins anew
       for (const row of progress.active) {
         row.since = undefined
         if (row.items !== undefined) row.items.running = 0
-        else setStatus(progress, row, "pending")
+        else if (row.status !== "suspended") setStatus(progress, row, "pending")
       }
   }
 }
@@ -189,18 +301,21 @@ const observeEvent = (progress: Progress, event: Event.Event): void => {
 type Outcome = Extract<Event.Event, { readonly _tag: "TaskCompleted" | "TaskGathered" | "TaskFailed" | "TaskRetrying" }>
 
 const observeOutcome = (progress: Progress, event: Outcome): void => {
-  const item = itemOf(progress, event.task)
-  const row = item ?? progress.byPath.get(event.task)
-  if (row === undefined) return
+  const found = rowOf(progress, event.task)
+  if (found === undefined) return
+  const { rest, row } = found
   addUsage(progress, row, event.usage)
   row.preview = ""
   row.fraction = undefined
   if (event._tag === "TaskCompleted") row.simulated ||= isSimulated(event.result)
-  if (item !== undefined) {
-    const of = items(item)
-    of.running = Math.max(0, of.running - 1)
-    if (event._tag === "TaskCompleted") of.completed++
-    if (event._tag === "TaskFailed") of.failed++
+  if (rest !== "") {
+    for (const request of row.open.keys()) if (isAt(request, event.task)) close(progress, row, request)
+    row.iteration = iterationOf(rest) ?? row.iteration
+    if (!isItem(rest)) return
+    const all = items(row)
+    all.running = Math.max(0, all.running - 1)
+    if (event._tag === "TaskCompleted" || event._tag === "TaskGathered") all.completed++
+    if (event._tag === "TaskFailed") all.failed++
     return
   }
   row.attempt = event.attempt
@@ -208,11 +323,14 @@ const observeOutcome = (progress: Progress, event: Outcome): void => {
   row.since = undefined
   row.due = undefined
   row.error = undefined
+  closeAll(progress, row)
   switch (event._tag) {
     case "TaskCompleted":
       row.result = event.result
+      row.from = event.cached !== undefined ? "cached" : event.reused !== undefined ? "reused" : undefined
       return setStatus(progress, row, "completed")
     case "TaskGathered":
+      row.iteration = event.iterations ?? row.iteration
       return setStatus(progress, row, "completed")
     case "TaskFailed":
       row.error = event.error
@@ -242,19 +360,126 @@ const observeChunk = (row: Row, chunk: Task.Chunk): void => {
   }
 }
 
+const suspend = (progress: Progress, event: Extract<Event.Event, { readonly _tag: "TaskSuspended" }>): void => {
+  const found = rowOf(progress, event.task)
+  if (found === undefined) return
+  const { rest, row } = found
+  addUsage(progress, row, event.usage)
+  row.preview = ""
+  row.fraction = undefined
+  ask(progress, row, event.request, event.question)
+  if (isItem(rest)) items(row).running = Math.max(0, items(row).running - 1)
+  if (rest === "") {
+    row.attempt = event.attempt
+    row.since = undefined
+  }
+  if (row.items === undefined || row.items.running === 0) setStatus(progress, row, "suspended")
+}
+
+const ask = (progress: Progress, row: Row | undefined, request: string, question: Question): void => {
+  if (row === undefined) return
+  row.open.set(request, question)
+  progress.open.set(request, row)
+}
+
+const close = (progress: Progress, row: Row, request: string): void => {
+  row.open.delete(request)
+  progress.open.delete(request)
+}
+
+const closeAll = (progress: Progress, row: Row): void => {
+  for (const request of row.open.keys()) close(progress, row, request)
+}
+
+/** The question is none any longer. */
+const goOn = (progress: Progress, request: string): void => {
+  const row = progress.open.get(request)
+  if (row === undefined) return
+  close(progress, row, request)
+  if (row.open.size > 0 || row.status !== "suspended") return
+  setStatus(progress, row, row.items === undefined && row.iteration === undefined ? "pending" : "running")
+}
+
+/** Who has waited longest for a signal of that name. */
+const signalled = (progress: Progress, name: string): string | undefined => {
+  for (const [request, row] of progress.open) {
+    const question = row.open.get(request)
+    if (question?.kind === "signal" && isObject(question.data) && question.data["name"] === name) return request
+  }
+  return undefined
+}
+
+/** Nothing is under way in a run that waits: what has begun stands still with what is below it. */
+const restAll = (progress: Progress): void => {
+  for (const row of progress.active) {
+    if (row.status !== "running") continue
+    row.since = undefined
+    setStatus(progress, row, "suspended")
+  }
+}
+
+/** Whether a path is another's, or below it. */
+const isAt = (path: string, other: string): boolean =>
+  path.startsWith(other) && (path.length === other.length || "/[~".includes(path[other.length] ?? ""))
+
 const finish = (progress: Progress, status: Run.RunStatus, at: Millis): void => {
   progress.status = status
   progress.finished = at
+  progress.exceeded = false
+  progress.paused = false
   for (const row of progress.rows) {
     if (Run.settled(row.status)) continue
     row.preview = ""
+    closeAll(progress, row)
     setStatus(progress, row, "cancelled")
   }
 }
 
-const addRow = (progress: Progress, id: string, path: string): Row => {
+/** The run is not over after all: what happened at these paths has not happened. */
+const retry = (progress: Progress, paths: ReadonlyArray<string>): void => {
+  progress.status = "running"
+  progress.finished = undefined
+  progress.error = undefined
+  const whole = new Set(paths)
+  const again = new Set(paths.flatMap((path) => rowOf(progress, path)?.row ?? []))
+  progress.rows.forEach((row, i) => {
+    // what was cancelled by the end never ended by itself
+    if (!again.has(row) && row.status !== "cancelled") return
+    row.since = undefined
+    row.duration = undefined
+    row.error = undefined
+    row.skipped = undefined
+    closeAll(progress, row)
+    if (row.items !== undefined) {
+      row.items.failed = 0
+      row.items.running = 0
+      if (whole.has(row.path)) row.items.completed = 0
+    }
+    setStatus(progress, row, "pending")
+    progress.shown = Math.min(progress.shown, i)
+  })
+}
+
+/** Tasks inside items and iterations have no rows: how many there are is known too late, and may be too many. */
+const addRows = (progress: Progress, { tasks }: Workflow.Workflow, outer: Row | undefined): void => {
+  for (const task of tasks) {
+    const path = outer === undefined ? Task.path(task.id) : Task.innerPath(outer.path, task.id)
+    const row = addRow(progress, task.id, path, outer)
+    if (task.workflow !== undefined && task.foreach === undefined && task.repeat === undefined) {
+      addRows(progress, task.workflow, row)
+    }
+  }
+}
+
+/** `name`: its id, or the path below `outer`. */
+const addRow = (progress: Progress, name: string, path: string, outer: Row | undefined): Row => {
+  const id = outer === undefined ? name : decoded(path.slice(path.lastIndexOf("/") + 1))
   const row: Row = {
     id,
+    name: outer === undefined ? id : `${outer.name}/${id}`,
+    path,
+    outer,
+    depth: outer === undefined ? 0 : outer.depth + 1,
     status: "pending",
     attempt: 0,
     since: undefined,
@@ -268,20 +493,36 @@ const addRow = (progress: Progress, id: string, path: string): Row => {
     result: undefined,
     logs: [],
     simulated: false,
-    items: undefined
+    from: undefined,
+    items: undefined,
+    iteration: undefined,
+    open: new Map()
   }
   progress.rows.push(row)
   progress.byPath.set(path, row)
-  progress.counts["pending"] = (progress.counts["pending"] ?? 0) + 1
+  if (outer === undefined) {
+    progress.total++
+    progress.counts["pending"] = (progress.counts["pending"] ?? 0) + 1
+  }
   return row
 }
 
+const decoded = (id: string): string => {
+  try {
+    return decodeURIComponent(id)
+  } catch {
+    return id
+  }
+}
+
 const setStatus = (progress: Progress, row: Row, status: Run.TaskStatus): void => {
-  if (Run.settled(status) && !Run.settled(row.status)) progress.settled++
-  progress.counts[row.status] = (progress.counts[row.status] ?? 1) - 1
-  progress.counts[status] = (progress.counts[status] ?? 0) + 1
+  if (row.outer === undefined) {
+    progress.settled += Number(Run.settled(status)) - Number(Run.settled(row.status))
+    progress.counts[row.status] = (progress.counts[row.status] ?? 1) - 1
+    progress.counts[status] = (progress.counts[status] ?? 0) + 1
+  }
   row.status = status
-  if (status === "running" || status === "retrying") progress.active.add(row)
+  if (status === "running" || status === "retrying" || status === "suspended") progress.active.add(row)
   else progress.active.delete(row)
 }
 
@@ -297,3 +538,6 @@ const addUsage = (progress: Progress, row: Row | undefined, usage: Task.Usage | 
 
 const isSimulated = (result: unknown): boolean =>
   typeof result === "object" && result !== null && "simulated" in result && result.simulated === true
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

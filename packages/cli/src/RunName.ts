@@ -1,9 +1,13 @@
 /** Runs as people name them: an id, its beginning when no other run has the same, `latest`. */
 import { Errors, type Gleitzeit } from "@gleitzeit/core"
 import { Effect } from "effect"
+import { Argument } from "./Cli.ts"
 import { UsageError } from "./ExitCode.ts"
 
-export const description = "Id of a run, its beginning, or latest"
+export const argument = Argument.String("run").pipe(
+  Argument.withMetavar("RUN"),
+  Argument.withDescription("Id of a run, its beginning, or latest")
+)
 
 /** The whole id. */
 export const resolve = Effect.fn("gleitzeit.resolve")(function* (

@@ -20,6 +20,8 @@ export interface Signs {
   readonly cancelled: string
   readonly pending: string
   readonly retrying: string
+  /** Somebody is asked. */
+  readonly suspended: string
   readonly warning: string
   /** Between facts. */
   readonly dot: string
@@ -59,6 +61,7 @@ const unicode: Signs = {
   cancelled: "⊘",
   pending: "○",
   retrying: "↻",
+  suspended: "?",
   warning: "!",
   dot: "·",
   ellipsis: "…",
@@ -72,6 +75,7 @@ const ascii: Signs = {
   cancelled: "/",
   pending: ".",
   retrying: "*",
+  suspended: "?",
   warning: "!",
   dot: "-",
   ellipsis: "~",

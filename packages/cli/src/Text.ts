@@ -96,6 +96,13 @@ export const dateTime = (millis: number): string => {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(millis)}`
 }
 
+/** Milliseconds after which a time of day alone would not say which day is meant. */
+export const halfDay = 12 * 3_600_000
+
+/** Local time of day, with the date when it is not near. */
+export const until = (millis: number, now: number): string =>
+  millis - now > halfDay ? dateTime(millis) : clock(millis)
+
 /** Columns two apart, the last one ragged. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths: Array<number> = []

@@ -3,7 +3,8 @@
  * rest is a frame at the bottom that fits on the screen. Pure.
  */
 import { type Failure, Run } from "@gleitzeit/core"
-import type { Progress, Row } from "./Progress.ts"
+import { isForPeople } from "./Answer.ts"
+import type { Progress, Question, Row } from "./Progress.ts"
 import type { Style } from "./Style.ts"
 import * as Text from "./Text.ts"
 
@@ -47,28 +48,31 @@ export const frame = (progress: Progress, look: Look, now: number, tick: number)
   return [...lines, "", totals(progress, look, now)]
 }
 
-/** What was under way when this process was told to stop, for good. */
+/** What has begun and is not shown yet, as it stands when the run comes to rest before its end; it counts as shown. */
+export const rest = (progress: Progress, look: Look, now: number): ReadonlyArray<string> => {
+  const columns = idColumns(progress, look)
+  const rows = progress.rows.slice(progress.shown).filter(({ status }) => status !== "pending")
+  progress.shown = progress.rows.length
+  return rows.flatMap((row) => [rowLine(row, columns, look, now, 0, false), ...beneath(row, look)])
+}
+
+/** The same when this process is told to stop: what is under way is cut off. */
 export const interrupted = (progress: Progress, look: Look, now: number): ReadonlyArray<string> => {
   const columns = idColumns(progress, look)
   const rows = progress.rows.slice(progress.shown).filter(({ status }) => status !== "pending")
   progress.shown = progress.rows.length
-  return rows.map((row) =>
-    row.status === "running" || row.status === "retrying"
-      ? rowLine(
-          { ...row, status: "cancelled", duration: undefined, preview: "interrupted" },
-          columns,
-          look,
-          now,
-          0,
-          false
-        )
-      : rowLine(row, columns, look, now, 0, false)
-  )
+  return rows.map((row) => {
+    const cut = row.status === "running" || row.status === "retrying"
+    const shown: Row = cut ? { ...row, status: "cancelled", duration: undefined, preview: "interrupted" } : row
+    return rowLine(shown, columns, look, now, 0, false)
+  })
 }
 
 /** The tasks that failed, with their errors. */
 export const failures = (progress: Progress, look: Look): ReadonlyArray<string> => {
-  const failed = progress.rows.filter(({ status }) => status === "failed")
+  const failed = progress.rows
+    .filter(({ status }) => status === "failed")
+    .map((row): Row => ({ ...row, id: row.name, depth: 0 }))
   const columns = Math.max(0, ...failed.map(({ id }) => Text.width(id)))
   return failed.flatMap((row) => [rowLine(row, columns, look, 0, 0, false), ...beneath(row, look)])
 }
@@ -82,16 +86,22 @@ export const all = (progress: Progress, look: Look): ReadonlyArray<string> => {
 /** How the run ended, on one line. */
 export const summary = (progress: Progress, look: Look): string => {
   const { dim, green, red, signs, yellow } = look.style
-  const { counts, finished, started, status, usage } = progress
+  const { counts, exceeded, finished, paused, started, status, usage } = progress
   const word =
     status === "completed"
       ? green(`${signs.completed} completed`)
       : status === "failed"
         ? red(`${signs.failed} failed`)
-        : yellow(status === "cancelled" ? `${signs.cancelled} cancelled` : status)
+        : status === "cancelled"
+          ? yellow(`${signs.cancelled} cancelled`)
+          : yellow(
+              status === "waiting"
+                ? `${signs.suspended} ${paused ? "paused" : exceeded ? "out of budget" : "waiting"}`
+                : status
+            )
   const time = finished === undefined ? "" : ` in ${Text.duration(finished - started)}`
   const facts = [
-    ...["completed", "failed", "skipped", "cancelled"].flatMap((name) =>
+    ...["completed", "failed", "skipped", "cancelled", "suspended"].flatMap((name) =>
       (counts[name] ?? 0) > 0 ? [`${Text.number(counts[name] ?? 0)} ${name}`] : []
     ),
     ...(usage.input + usage.output > 0
@@ -111,7 +121,7 @@ export const explain = (error: Failure.Failure): ReadonlyArray<string> => {
 
 /** Says so when results were simulated; empty otherwise. */
 export const simulated = (progress: Progress, look: Look): ReadonlyArray<string> => {
-  const ids = progress.rows.filter((row) => row.simulated).map(({ id }) => id)
+  const ids = progress.rows.filter((row) => row.simulated).map(({ name }) => name)
   return ids.length === 0 ? [] : [simulatedNotice(ids, look.style)]
 }
 
@@ -137,20 +147,23 @@ export const readable = (result: unknown): string => {
 const idColumns = (progress: Progress, look: Look): number => {
   const most = Math.max(12, Math.min(40, Math.floor(look.columns * 0.4)))
   let widest = 0
-  for (const { id } of progress.rows) {
-    widest = Math.max(widest, Text.width(id))
+  for (const { depth, id } of progress.rows) {
+    widest = Math.max(widest, 2 * depth + Text.width(id))
     if (widest >= most) return most
   }
   return widest
 }
 
+/** `59 m 59 s`, and what keeps it from the id. */
+const timeColumns = 10
+
 /** `  ✓ id   1.2 s  detail`. `drawn`: it has to fit on one line. */
 const rowLine = (row: Row, columns: number, look: Look, now: number, tick: number, drawn: boolean): string => {
   const { dim, signs } = look.style
-  const id = Text.pad(Text.fit(Text.flat(row.id), columns, signs.ellipsis), columns)
-  const time = Text.padStart(timeOf(row, now), 8)
+  const id = Text.pad(Text.fit(`${"  ".repeat(row.depth)}${Text.flat(row.id)}`, columns, signs.ellipsis), columns)
+  const time = Text.padStart(timeOf(row, now), timeColumns)
   const detail = detailOf(row, look, now)
-  const room = Math.max(0, look.columns - 1 - (4 + columns + 8 + 2))
+  const room = Math.max(0, look.columns - 1 - (4 + columns + timeColumns + 2))
   const shown = !drawn
     ? detail.text
     : detail.end
@@ -174,6 +187,8 @@ const signOf = (row: Row, { cyan, dim, green, red, signs, yellow }: Style, tick:
       return yellow(signs.cancelled)
     case "retrying":
       return yellow(signs.retrying)
+    case "suspended":
+      return yellow(askedOf(row) === undefined ? signs.ellipsis : signs.suspended)
     case "running":
       return cyan(signs.spinner[tick % signs.spinner.length] ?? signs.dot)
     default:
@@ -183,7 +198,7 @@ const signOf = (row: Row, { cyan, dim, green, red, signs, yellow }: Style, tick:
 
 const timeOf = (row: Row, now: number): string => {
   if (row.status === "running") return row.since === undefined ? "" : Text.elapsed(now - row.since)
-  return row.duration === undefined || row.status === "retrying" || row.status === "pending"
+  return row.duration === undefined || row.from !== undefined || !Run.settled(row.status)
     ? ""
     : Text.duration(row.duration)
 }
@@ -217,7 +232,7 @@ const detailOf = (row: Row, { style }: Look, now: number): Detail => {
       const part = row.fraction === undefined ? "" : `${Math.round(row.fraction * 100)} %`
       const attempt = row.attempt > 1 ? `attempt ${row.attempt}` : ""
       const preview = Text.flat(row.preview)
-      const facts = join(attempt, itemsOf(row), part)
+      const facts = join(attempt, itemsOf(row), iterationOf(row), part, waitsOf(row, now))
       return {
         text: facts === "" || preview === "" ? facts + preview : join(facts, preview),
         paint: dim,
@@ -228,6 +243,8 @@ const detailOf = (row: Row, { style }: Look, now: number): Detail => {
       return {
         text: join(
           itemsOf(row),
+          row.iteration === undefined ? "" : Text.count(row.iteration, "iteration"),
+          row.from ?? "",
           row.tokens > 0 ? Text.count(row.tokens, "token") : "",
           attempts,
           row.simulated ? "simulated" : ""
@@ -235,12 +252,38 @@ const detailOf = (row: Row, { style }: Look, now: number): Detail => {
         paint: row.simulated ? yellow : dim,
         end: false
       }
+    case "suspended":
+      return { text: join(itemsOf(row), iterationOf(row), waitsOf(row, now)), paint: yellow, end: false }
     case "cancelled":
       return { text: row.preview === "" ? "" : Text.flat(row.preview), paint: dim, end: false }
     default:
       return { text: "", paint: dim, end: false }
   }
 }
+
+/** The first question that somebody has to answer. */
+const askedOf = ({ open }: Row): Question | undefined => [...open.values()].find(isForPeople)
+
+/** What it waits for, the first of many in words. */
+const waitsOf = (row: Row, now: number): string => {
+  const [first] = row.open.values()
+  if (first === undefined) return ""
+  const { data, expires, kind, prompt } = askedOf(row) ?? first
+  const name = typeof data === "object" && data !== null && "name" in data ? ` ${JSON.stringify(data["name"])}` : ""
+  const until = expires === undefined ? "" : `until ${Text.until(expires, now)}`
+  const what =
+    kind === "timer"
+      ? "sleeps"
+      : kind === "signal"
+        ? `waits for signal${name}`
+        : prompt === undefined
+          ? "waits for an answer"
+          : Text.flat(prompt)
+  const more = row.open.size > 1 ? `and ${row.open.size - 1} more` : ""
+  return [what, until, more].filter((part) => part !== "").join(" ")
+}
+
+const iterationOf = ({ iteration }: Row): string => (iteration === undefined ? "" : `iteration ${iteration}`)
 
 const itemsOf = ({ items, status }: Row): string => {
   if (items === undefined) return ""
@@ -289,10 +332,12 @@ const choose = (progress: Progress, room: number): ReadonlyArray<Row> => {
 const totals = (progress: Progress, { columns, style }: Look, now: number): string => {
   const { counts, usage } = progress
   const facts = [
-    `${Text.number(progress.settled)} of ${Text.count(progress.rows.length, "task")}`,
+    `${Text.number(progress.settled)} of ${Text.count(progress.total, "task")}`,
     ...((counts["failed"] ?? 0) > 0 ? [`${Text.number(counts["failed"] ?? 0)} failed`] : []),
     ...(usage.input + usage.output > 0 ? [Text.count(usage.input + usage.output, "token")] : []),
-    ...(progress.started === 0 ? [] : [Text.elapsed(now - progress.started)])
+    ...(progress.started === 0 ? [] : [Text.elapsed(now - progress.started)]),
+    ...(progress.paused ? ["paused"] : []),
+    ...(progress.exceeded ? ["out of budget"] : [])
   ].filter((fact) => fact !== "")
   return style.dim(Text.fit(`  ${facts.join(` ${style.signs.dot} `)}`, columns - 1, style.signs.ellipsis))
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Gleitzeit } from "@gleitzeit/core"
+import { type Event, type Gleitzeit, Run } from "@gleitzeit/core"
 import * as Lines from "../src/Lines.ts"
 import * as Progress from "../src/Progress.ts"
 import * as Style from "../src/Style.ts"
@@ -7,6 +7,7 @@ import * as Text from "../src/Text.ts"
 import * as View from "../src/View.ts"
 import { golden } from "./golden.ts"
 import { begin, middle, rest, run, workflow } from "./scene.ts"
+import * as waiting from "./waiting.ts"
 
 const look = (options: Partial<View.Look> = {}): View.Look => ({
   style: Style.make({ color: false, unicode: true }),
@@ -90,6 +91,93 @@ describe("View", () => {
     assert.include(small.join("\n"), "more tasks")
   })
 
+  it("shows what waits and for what, tasks within tasks, and where results are from", () => {
+    const progress = progressOf(waiting.waiting)
+    const local = (line: string) => line.replaceAll(/until \d\d:\d\d:\d\d/g, "until HH:MM:SS")
+    const lines = [
+      ...View.header(progress, look()),
+      ...View.settled(progress, look()),
+      "-- frame --",
+      ...View.frame(progress, look(), begin + 5000, 3),
+      "-- rest --",
+      ...View.rest(progress, look(), begin + 5000),
+      View.summary(progress, look())
+    ]
+    golden("waiting", lines.map(local))
+  })
+
+  it("goes on with what waited, to its end", () => {
+    const progress = progressOf([...waiting.waiting, ...waiting.goingOn])
+    golden("waited", [...View.settled(progress, look()), View.summary(progress, look())])
+    assert.strictEqual(progress.settled, progress.total)
+    assert.strictEqual(progress.active.size + progress.open.size, 0)
+  })
+
+  it("shows a run that waits by its report as by what was watched", () => {
+    const state = Run.empty(run)
+    for (const live of waiting.waiting) if (live._tag === "Event") Run.fold(state, live.event)
+    const reported = Progress.fromReport(Run.report(state))
+    const watched = progressOf(waiting.waiting)
+    const plain = (progress: Progress.Progress) =>
+      View.all(progress, look()).map((line) => line.replaceAll(/\d+ ms| +/g, " ").trimEnd())
+    // what a report does not hold: inner durations, the names of signals, and timers
+    assert.deepStrictEqual(
+      plain(reported),
+      plain(watched).map((line) =>
+        line
+          .replace(' "parcel"', "")
+          .replace(/ sleeps until [\d :-]+/, "")
+          .trimEnd()
+      )
+    )
+    assert.strictEqual(View.summary(reported, look()), View.summary(watched, look()))
+  })
+
+  it("a signal is for whoever waits for its name", () => {
+    const progress = progressOf(waiting.waiting)
+    const signalled = (name: string, sequence: number) =>
+      Progress.observe(progress, {
+        _tag: "Event",
+        sequence,
+        event: { _tag: "Signalled", v: 1, at: begin + 3000, name, value: null }
+      })
+    signalled("letter", 100)
+    assert.isTrue(progress.open.has("delivered"))
+    signalled("parcel", 101)
+    assert.isFalse(progress.open.has("delivered"))
+    assert.strictEqual(progress.byPath.get("delivered")?.status, "pending")
+  })
+
+  it("what the end of a run cancelled begins anew with a retry", () => {
+    const events: ReadonlyArray<Event.Event> = [
+      { _tag: "RunCancelled", v: 1, at: begin + 6000 },
+      { _tag: "RunRetried", v: 1, at: begin + 7000, owner: "me", tasks: [], again: [] }
+    ]
+    const progress = progressOf(middle)
+    for (const [i, event] of events.entries()) Progress.observe(progress, { _tag: "Event", sequence: 20 + i, event })
+    assert.deepStrictEqual(
+      progress.rows.map(({ status }) => status),
+      ["completed", "pending", "pending", "pending", "pending", "pending"]
+    )
+    assert.deepStrictEqual([progress.status, progress.settled], ["running", 1])
+  })
+
+  it("takes back what a retry takes back", () => {
+    const progress = progressOf([...middle, ...rest])
+    assert.lengthOf(View.settled(progress, look()), 10)
+    const event: Event.Event = {
+      _tag: "RunRetried",
+      v: 1,
+      at: begin + 80_000,
+      owner: "me",
+      tasks: ["count", "publish"],
+      again: []
+    }
+    Progress.observe(progress, { _tag: "Event", sequence: 14, event })
+    golden("retried", View.frame(progress, look(), begin + 81_000, 0))
+    assert.deepStrictEqual([progress.settled, progress.counts["completed"], progress.counts["pending"]], [4, 3, 2])
+  })
+
   it("says of a report what it says of the run that was watched", () => {
     const watched = progressOf([...middle, ...rest])
     assert.strictEqual(watched.settled, workflow.tasks.length)
@@ -112,6 +200,14 @@ describe("Lines", () => {
     golden(
       "plain",
       [...middle, ...rest].flatMap((live) => Lines.ofLive(live, begin, options))
+    )
+  })
+
+  it("tells what a run waits for", () => {
+    const options = { run, verbose: false, clock: (millis: number) => new Date(millis).toISOString().slice(11, 19) }
+    golden(
+      "plain-waiting",
+      [...waiting.waiting, ...waiting.goingOn].flatMap((live) => Lines.ofLive(live, begin, options))
     )
   })
 

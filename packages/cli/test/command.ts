@@ -3,6 +3,7 @@ import { ConfigProvider, Console, Effect, type Scope } from "effect"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { Keyboard } from "../src/Keyboard.ts"
 import { Screen } from "../src/Output.ts"
 import { program } from "../src/start.ts"
 import type { Terminal } from "./terminal.ts"
@@ -20,6 +21,12 @@ export interface Place {
   readonly gz: (...args: ReadonlyArray<string>) => Effect.Effect<Said>
   /** With both streams on a terminal; gives the exit code. */
   readonly on: (terminal: Terminal, ...args: ReadonlyArray<string>) => Effect.Effect<number>
+  /** The same where somebody sits, who types these lines when asked, then no more. */
+  readonly typing: (
+    lines: ReadonlyArray<string>,
+    terminal: Terminal,
+    ...args: ReadonlyArray<string>
+  ) => Effect.Effect<number>
 }
 
 /** A folder that is gone afterwards. Ollama is looked for where nothing listens. */
@@ -37,10 +44,16 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
         GLEITZEIT_OLLAMA_URL: "http://127.0.0.1:9",
         ...env
       }
-      const run = (args: ReadonlyArray<string>, screen: Screen, console: Pick<Console.Console, "log" | "error">) =>
+      const run = (
+        args: ReadonlyArray<string>,
+        screen: Screen,
+        console: Pick<Console.Console, "log" | "error">,
+        keyboard: Keyboard = { attended: false, line: () => Effect.die("nobody is there") }
+      ) =>
         program(args).pipe(
           Effect.provideService(Console.Console, Object.assign(Object.create(globalThis.console), console)),
           Effect.provideService(Screen, screen),
+          Effect.provideService(Keyboard, keyboard),
           Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: environment }))
         )
       return {
@@ -60,12 +73,29 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
             const error = (text: unknown) => void (stderr += `${String(text)}\n`)
             return Effect.map(run(args, screen, { log, error }), (exit) => ({ exit, stdout, stderr }))
           }),
-        on: (terminal, ...args) => {
-          const write = (text: string) => terminal.write(text)
-          const line = (text: unknown) => write(`${String(text)}\n`)
-          const size = () => ({ columns: terminal.columns, rows: 24 })
-          return run(args, { stdout: true, stderr: true, size, write }, { log: line, error: line })
+        on: (terminal, ...args) => run(args, screenOf(terminal), consoleOf(terminal)),
+        typing: (lines, terminal, ...args) => {
+          const left = [...lines]
+          const line = (prompt: string) =>
+            Effect.sync(() => {
+              const text = left.shift()
+              terminal.write(`${prompt}${text ?? ""}\n`)
+              return text
+            })
+          return run(args, screenOf(terminal), consoleOf(terminal), { attended: true, line })
         }
       }
     }
   )
+
+const screenOf = (terminal: Terminal): Screen => ({
+  stdout: true,
+  stderr: true,
+  size: () => ({ columns: terminal.columns, rows: 24 }),
+  write: (text) => terminal.write(text)
+})
+
+const consoleOf = (terminal: Terminal) => {
+  const line = (text: unknown) => terminal.write(`${String(text)}\n`)
+  return { log: line, error: line }
+}

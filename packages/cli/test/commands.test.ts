@@ -458,7 +458,9 @@ tasks:
       assert.deepStrictEqual([root.exit, root.stderr], [0, ""])
       assert.strictEqual((yield* gz()).stdout, root.stdout)
       const commands =
-        "run check call ls show logs watch result resume cancel rm providers protocols doctor completions".split(" ")
+        "run check call ls show logs watch result resume respond signal pause step cancel retry fork rm providers protocols doctor completions".split(
+          " "
+        )
       for (const command of commands) {
         assert.match(root.stdout, new RegExp(`\\n  ${command}[ ,]`))
         const help = yield* gz(command, "--help")
@@ -493,6 +495,8 @@ tasks:
         store: "ok",
         data: "ok",
         timer: "ok",
+        human: "ok",
+        signal: "ok",
         python: "ok",
         ollama: "failed"
       })
@@ -500,7 +504,7 @@ tasks:
       const listed = json(yield* gz("providers", "--json"))
       assert.deepStrictEqual(
         listed.providers.map(({ name }: { name: string }) => name),
-        ["data", "timer", "python", "ollama"]
+        ["data", "timer", "human", "signal", "python", "ollama"]
       )
       assert.strictEqual((yield* gz("providers", "health")).exit, 5)
       assert.include((yield* gz("protocols", "show", "timer/v1")).stdout, "seconds?")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
 import { spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { place } from "./command.ts"
@@ -72,6 +73,11 @@ tasks:
         result = "again" if again else "once"
 outputs: { how: "\${slow.result}" }
 `
+
+const live = (
+  name: string,
+  test: (folder: string, file: (name: string, text: string) => string) => Effect.Effect<void, never, Scope.Scope>
+) => it.live(name, () => Effect.scoped(Effect.flatMap(place(), ({ file, folder }) => test(folder, file))))
 
 describe("the process", () => {
   it.live("a first signal leaves a run that can be resumed, exit 130 or 143; what was recorded is not run again", () =>
@@ -158,5 +164,89 @@ describe("the process", () => {
         assert.deepStrictEqual(ran, { code: 0, signal: null, stdout: "x: 1\n", stderr: "" })
       })
     )
+  )
+
+  live(
+    "--detach returns at once, and a process of its own brings the run to its end, with its secrets",
+    (folder, file) =>
+      Effect.gen(function* () {
+        const path = file(
+          "detached.yaml",
+          `name: Detached
+inputs: { token: { type: string, secret: true } }
+tasks:
+  - { id: nap, method: timer/sleep, params: { seconds: 0.3 } }
+  - id: use
+    method: python/execute
+    params: { code: "import hashlib; result = len(\${inputs.token})" }
+    dependencies: [nap]
+outputs: { length: "\${use.result}" }
+`
+        )
+        const begun = yield* gz(folder, ["run", path, "--detach", "-i", "token=hunter2hunter2"])
+        const run = begun.stdout.trim()
+        assert.deepStrictEqual([begun.code, run.length], [0, 26])
+        const log = join(folder, "data", "gleitzeit", "logs", `${run}.log`)
+        assert.strictEqual(begun.stderr, `in the background; gleitzeit watch ${run} follows it, it writes to ${log}\n`)
+        const watched = yield* gz(folder, ["watch", run])
+        assert.deepStrictEqual([watched.code, watched.stdout], [0, "length: 14\n"])
+        assert.notInclude(readFileSync(log, "utf8"), "hunter2")
+        const json = JSON.parse((yield* gz(folder, ["run", path, "-d", "--json", "-i", "token=hunter2hunter2"])).stdout)
+        assert.deepStrictEqual(Object.keys(json), ["run", "log"])
+        assert.strictEqual((yield* gz(folder, ["watch", json.run, "-q"])).code, 0)
+        yield* gz(folder, ["rm", run])
+        assert.isFalse(existsSync(log))
+      })
+  )
+
+  live("a run whose process was killed is named by the next command, and goes on", (folder, file) =>
+    Effect.gen(function* () {
+      const path = file("workflow.yaml", workflow(join(folder, "marker")))
+      yield* gz(folder, ["run", "-v", path], once("| here", "SIGKILL"))
+      const listed = yield* gz(folder, ["ls"])
+      const hint = /^1 interrupted run: gleitzeit resume (\w{26})\n$/.exec(listed.stderr)
+      assert.isNotNull(hint)
+      assert.strictEqual((yield* gz(folder, ["ls", "-q"])).stderr, "")
+      assert.strictEqual((yield* gz(folder, ["resume", hint?.[1] ?? "", "-q"])).stdout, "how:\nagain\n")
+      assert.strictEqual((yield* gz(folder, ["ls"])).stderr, "")
+    })
+  )
+
+  live("the same key takes up the run of a process that was killed", (folder, file) =>
+    Effect.gen(function* () {
+      const path = file("workflow.yaml", workflow(join(folder, "marker")))
+      yield* gz(folder, ["run", "-v", path, "--key", "daily"], once("| here", "SIGKILL"))
+      const again = yield* gz(folder, ["run", "-q", path, "--key", "daily"])
+      assert.deepStrictEqual([again.code, again.stdout], [0, "how:\nagain\n"])
+      assert.lengthOf(JSON.parse((yield* gz(folder, ["ls", "--json"])).stdout).runs, 1)
+    })
+  )
+
+  live("pause lets what is under way finish, whichever process drives it, and resume goes on", (folder, file) =>
+    Effect.gen(function* () {
+      const path = file(
+        "paused.yaml",
+        `name: Paused
+tasks:
+  - { id: slow, method: python/execute, params: { code: "import time; print('here', flush=True); time.sleep(2); result = 1" } }
+  - { id: next, method: data/value, params: { x: "\${slow.result}" } }
+outputs: { x: "\${next.x}" }
+`
+      )
+      const under = yield* Deferred.make<void>()
+      const see = (said: string) => void (said.includes("| here") && Deferred.doneUnsafe(under, Exit.void))
+      const running = yield* Effect.forkScoped(gz(folder, ["run", "-v", path], { see }))
+      yield* Deferred.await(under)
+      const paused = yield* gz(folder, ["pause", "latest"])
+      assert.match(
+        paused.stderr,
+        /^asked the process that drives \w{26} to pause, what is under way finishes; go on with: /
+      )
+      const rested = yield* Fiber.join(running)
+      assert.deepStrictEqual([rested.code, rested.stdout], [6, ""])
+      assert.match(rested.stderr, /slow completed in [^]*\n\? paused · 1 completed\n\? pause {2}the run is paused\n/)
+      const resumed = yield* gz(folder, ["resume", "latest"])
+      assert.deepStrictEqual([resumed.code, resumed.stdout], [0, "x: 1\n"])
+    })
   )
 })

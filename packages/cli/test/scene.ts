@@ -1,12 +1,12 @@
 /** A run as a watcher sees it: tasks that end in every way. */
-import type { Event, Gleitzeit, Task, Workflow } from "@gleitzeit/core"
+import type { Event, Gleitzeit, Workflow } from "@gleitzeit/core"
 
 /** When it begins. */
 export const begin = Date.UTC(2026, 10, 21, 12, 0, 0)
 
 export const run = "01KAJ8ZQ00ABCDEFGHJKMNPQRS"
 
-const task = (id: string): Task.Task => ({ id, protocol: "llm/v1", method: "llm/chat", params: {} })
+const task = (id: string): Workflow.Task => ({ id, protocol: "llm/v1", method: "llm/chat", params: {} })
 
 export const workflow: Workflow.Workflow = {
   name: "Research digest",

@@ -38,6 +38,7 @@ export class Terminal {
         this.lines[this.#row] = this.#line.slice(0, Math.min(this.#column, this.columns - 1))
         return
       case "\u001B[J":
+      case "\u001B[0J":
         this.lines.length = this.#row + 1
         this.lines[this.#row] = this.#line.slice(0, this.#column)
         return
@@ -53,6 +54,7 @@ export class Terminal {
   #other(part: string): void {
     if (part.startsWith("\u001B")) {
       if (part.endsWith("A")) this.#row = Math.max(0, this.#row - Number(part.slice(2, -1)))
+      else if (part.endsWith("G")) this.#column = Number(part.slice(2, -1)) - 1
       else if (!part.endsWith("m")) throw new Error(`the terminal does not know ${JSON.stringify(part)}`)
       return
     }

@@ -8,8 +8,7 @@ import { check, type Issue } from "./JsonSchemaCheck.ts"
 import { isRecord } from "./JsonSchemaIssue.ts"
 import { some } from "./JsonSchemaWords.ts"
 import * as Reference from "./Reference.ts"
-import type { Task } from "./Task.ts"
-import type { Workflow } from "./Workflow.ts"
+import type { Task, Workflow } from "./Workflow.ts"
 
 /** What can be called. */
 export interface Catalog {
@@ -29,16 +28,14 @@ export const catalog = (contracts: ReadonlyArray<Contract>): Catalog => {
   return { methods: new Map(contracts.map((contract) => [contract.method, contract])), protocols }
 }
 
-/** `broken`: numbers of tasks whose method and params say nothing. */
+/** `broken`: whether method and params of a task, by its number, say nothing. What is nested is not looked at. */
 export const calls = (
   workflow: Workflow,
   { methods, protocols }: Catalog,
-  broken: ReadonlySet<number>,
+  broken: (task: number) => boolean,
   say: Say
 ): void => {
-  const names = Reference.names(workflow)
-  const open = (text: string): boolean =>
-    text.includes("${") && Reference.parse(text, names).some((part) => typeof part !== "string")
+  const open = opening(workflow)
   const onDuty = protocols.size === 0 ? "nothing is on duty" : `on duty: ${[...protocols.keys()].join(", ")}`
   for (const [index, name] of (workflow.providers ?? []).entries()) {
     if (!/\/v\d+$/.test(name) || protocols.has(name)) continue
@@ -46,7 +43,7 @@ export const calls = (
     say({ path: ["providers", index] }, "no-provider", `no provider of ${name} is on duty (${onDuty})`, { suggestion })
   }
   for (const [number, task] of workflow.tasks.entries()) {
-    if (task.method === "" || task.protocol === "") continue
+    if (task.method === "" || task.protocol === "" || task.workflow !== undefined) continue
     const at = { path: ["tasks", number, "method"] }
     const contract = methods.get(task.method)
     if (contract === undefined || contract.protocol !== task.protocol) {
@@ -66,14 +63,48 @@ export const calls = (
       const message = `${task.method} is deprecated, use ${contract.deprecated} instead`
       say(at, "deprecated", message, { severity: "warning" })
     }
-    if (broken.has(number)) continue
+    if (broken(number)) continue
     for (const issue of check(contract.params, task.params, { open })) sayIssue(issue, number, task, say)
+  }
+}
+
+/** Whether a text of the workflow holds a reference, so that nobody knows yet what it will be. */
+export const opening = (workflow: Workflow): ((text: string) => boolean) => {
+  const names = Reference.names(workflow)
+  return (text) => text.includes("${") && Reference.parse(text, names).some((part) => typeof part !== "string")
+}
+
+/** Whether results may be kept across runs. A method that is not known may read. */
+export const caches = ({ tasks, inputs = {} }: Workflow, { methods }: Catalog, say: Say): void => {
+  const secretInputs = new Set(Object.entries(inputs).flatMap(([name, { secret }]) => (secret === true ? [name] : [])))
+  let names: Reference.Names | undefined
+  for (const [number, task] of tasks.entries()) {
+    if (task.cache === undefined) continue
+    const at = { path: ["tasks", number, "cache"], key: true }
+    if (task.workflow !== undefined) {
+      say(at, "misplaced-key", "`cache` cannot stand beside `workflow`: give it to the tasks inside")
+      continue
+    }
+    if ((task.effects ?? methods.get(task.method)?.effects) === "writes") {
+      const remedy = task.effects === undefined ? "; `effects: reads` says that this call changes nothing" : ""
+      const message = `\`cache\` is for calls that read, and ${task.method} is marked as one that writes${remedy}`
+      say(at, "not-cacheable", message)
+    }
+    names ??= Reference.names({ tasks })
+    if (task.cache.key === undefined && Reference.compile(task.params, names, secretInputs).secrets.length > 0) {
+      const message = "the params hold a secret, which no key may hold: `cache` needs a `key` of its own"
+      say(at, "missing-key", message)
+    }
   }
 }
 
 /** `params.timeout` becomes the task's own where the method has no such param. */
 export const adopt = (workflow: Workflow, { methods }: Catalog): Workflow => {
   const adopted = (task: Task): Task => {
+    if (task.workflow !== undefined) {
+      const inner = adoptAll(task.workflow)
+      return inner === task.workflow ? task : { ...task, workflow: inner }
+    }
     const { timeout, ...params } = task.params
     const contract = methods.get(task.method)
     if (contract === undefined || (typeof timeout !== "number" && typeof timeout !== "string")) return task
@@ -83,9 +114,12 @@ export const adopt = (workflow: Workflow, { methods }: Catalog): Workflow => {
       ? task
       : { ...task, params, timeout: milliseconds.success }
   }
-  if (!workflow.tasks.some(({ params }) => Object.hasOwn(params, "timeout"))) return workflow
-  const [first, ...rest] = workflow.tasks
-  return { ...workflow, tasks: [adopted(first), ...rest.map(adopted)] }
+  const adoptAll = (workflow: Workflow): Workflow => {
+    const [first, ...rest] = workflow.tasks
+    const tasks: Workflow["tasks"] = [adopted(first), ...rest.map(adopted)]
+    return tasks.every((task, number) => task === workflow.tasks[number]) ? workflow : { ...workflow, tasks }
+  }
+  return adoptAll(workflow)
 }
 
 // internal

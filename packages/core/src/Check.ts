@@ -6,7 +6,10 @@ import * as CallCheck from "./CallCheck.ts"
 import { type At, collector, type Say, sorted } from "./Complaints.ts"
 import type { Contract } from "./Contract.ts"
 import { type Diagnostic, nearest } from "./Diagnostic.ts"
+import { maxNesting } from "./DocumentFile.ts"
+import * as NestedCheck from "./NestedCheck.ts"
 import { cycle } from "./Plan.ts"
+import * as Reference from "./Reference.ts"
 import { type Depend, references } from "./ReferenceCheck.ts"
 import type { Workflow } from "./Workflow.ts"
 import type { Parsed } from "./WorkflowFile.ts"
@@ -19,16 +22,10 @@ export const check = (parsed: Parsed, contracts: ReadonlyArray<Contract> | undef
   const workflow = parsed.workflow ?? parsed.draft?.workflow
   if (workflow === undefined) return sorted(parsed.diagnostics)
   const diagnostics = [...parsed.diagnostics]
-  const say = collector(parsed, diagnostics)
   const catalog = CallCheck.catalog(contracts ?? [])
-  const graph = graphOf(workflow)
-  const adopted = CallCheck.adopt(workflow, catalog)
-  if (contracts !== undefined) CallCheck.calls(adopted, catalog, parsed.draft?.broken ?? new Set(), say)
-  references(adopted, catalog.methods, graph.depend, say)
-  declared(workflow, graph.depend, say)
-  selves(workflow, graph.edges, say)
-  cycles(workflow, graph.edges, say)
-  return sorted(diagnostics)
+  const known = { catalog, calls: contracts !== undefined, broken: parsed.draft?.broken ?? new Set() }
+  level(CallCheck.adopt(workflow, catalog), [], undefined, known, collector(parsed, diagnostics))
+  return sorted(diagnostics, parsed.file)
 }
 
 /** Takes a seed's `params.timeout` for the task's where the method has no such param. */
@@ -36,6 +33,43 @@ export const adopt = (workflow: Workflow, contracts: ReadonlyArray<Contract>): W
   CallCheck.adopt(workflow, CallCheck.catalog(contracts))
 
 // internal
+
+interface Known {
+  readonly catalog: CallCheck.Catalog
+  /** Whether it is known what can be called. */
+  readonly calls: boolean
+  readonly broken: ReadonlySet<string>
+}
+
+/** One workflow, then those nested in it. `place`: the numbers of the tasks it is nested in. */
+const level = (
+  workflow: Workflow,
+  place: ReadonlyArray<number>,
+  outer: Reference.Names | undefined,
+  known: Known,
+  sayAt: Say
+): void => {
+  const path = place.flatMap((number) => ["tasks", number, "workflow"])
+  const say: Say = place.length === 0 ? sayAt : (at, ...rest) => sayAt({ ...at, path: [...path, ...at.path] }, ...rest)
+  const broken = (number: number) => known.broken.has([...place, number].join("/"))
+  const graph = graphOf(workflow)
+  if (known.calls) CallCheck.calls(workflow, known.catalog, broken, say)
+  CallCheck.caches(workflow, known.catalog, say)
+  NestedCheck.misplaced(workflow, say)
+  NestedCheck.given(workflow, broken, say)
+  references(workflow, known.catalog.methods, outer, graph.depend, say)
+  declared(workflow, graph.depend, say)
+  selves(workflow, graph.edges, say)
+  cycles(workflow, graph.edges, say)
+  for (const [number, { workflow: inner }] of workflow.tasks.entries()) {
+    if (inner === undefined) continue
+    if (place.length < maxNesting) level(inner, [...place, number], Reference.names(workflow), known, sayAt)
+    else {
+      const message = `workflows are nested more than ${maxNesting} deep`
+      say({ path: ["tasks", number, "workflow"], key: true }, "too-deep", message)
+    }
+  }
+}
 
 /** Of each task: the tasks it waits for, with the first place that says so. */
 type Edges = ReadonlyArray<ReadonlyMap<string, At>>
@@ -69,9 +103,14 @@ const declared = ({ tasks }: Workflow, depend: Depend, say: Say): void => {
 }
 
 const selves = ({ tasks }: Workflow, edges: Edges, say: Say): void => {
-  for (const [number, { id }] of tasks.entries()) {
+  for (const [number, { id, repeat }] of tasks.entries()) {
     const at = edges[number]?.get(id)
-    if (at !== undefined) say(at, "self-dependency", `task "${id}" waits for itself`)
+    if (at === undefined) continue
+    const root = at.path.at(-1) === "until" ? "result" : "previous"
+    const remedy = repeat === undefined ? "" : `: its own result is \`${root}\` there`
+    say(at, "self-dependency", `task "${id}" waits for itself${remedy}`, {
+      suggestion: repeat === undefined ? undefined : root
+    })
   }
 }
 

@@ -44,15 +44,18 @@ export class Complaints {
   }
 }
 
-/** In the order of the document, each once. */
-export const sorted = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<Diagnostic> => {
+/** In the order of the document, each once; those of the file `first` before those of others. */
+export const sorted = (diagnostics: ReadonlyArray<Diagnostic>, first?: string): ReadonlyArray<Diagnostic> => {
   const known = new Set<string>()
+  const files = new Map([[first, 0]])
+  for (const { file } of diagnostics) if (!files.has(file)) files.set(file, files.size)
+  const rank = ({ file }: Diagnostic) => files.get(file) ?? 0
   return diagnostics
-    .filter(({ column, line, message }) => {
-      const key = `${line}:${column}:${message}`
+    .filter(({ column, file = "", line, message }) => {
+      const key = `${file}:${line}:${column}:${message}`
       return !known.has(key) && known.add(key)
     })
-    .toSorted((a, b) => a.line - b.line || a.column - b.column)
+    .toSorted((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column)
 }
 
 export interface At {
@@ -71,8 +74,9 @@ export const collector =
   (at, code, message, { severity = "error", suggestion } = {}) => {
     const spot = at.key === true && locateKey !== undefined ? locateKey(at.path) : locate(at.path, at.offset)
     const path = spot.path ?? (locateKey === undefined ? named(at.path) : "")
+    const where = spot.file ?? file
     into.push({
-      ...(file === undefined ? {} : { file }),
+      ...(where === undefined ? {} : { file: where }),
       line: spot.line,
       column: spot.column,
       severity,

@@ -202,7 +202,8 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
     }
     // a step that may be missing is the last of the chain; behind it the library looks for itself
     const reference = { raw: expression.slice(node.start, chain.end), offset: node.start, alternatives: [one] }
-    speak(node.start, { reference, optional: chain.optional && one.kind === "task" && one.path.length === 1 })
+    const steps = isResult(one) ? one.path.length : 0
+    speak(node.start, { reference, optional: chain.optional && steps === 1 })
     declare(node, reading({ reference, optional: chain.optional }, keys))
     return chain.optional || chain.open ? undefined : reference
   }
@@ -265,6 +266,12 @@ const parentOf = (reference: Reference.Reference): Reference.Reference | undefin
   if ((one?.kind !== "task" && one?.kind !== "root") || one.path.length < 2) return undefined
   return { ...reference, alternatives: [{ ...one, path: one.path.slice(0, -1) }] }
 }
+
+/** What a task has left behind, or an iteration of it: a field may or may not be there. */
+const isResult = (
+  one: Reference.Alternative
+): one is Extract<Reference.Alternative, { readonly kind: "task" | "root" }> =>
+  one.kind === "task" || (one.kind === "root" && (one.root === "result" || one.root === "previous"))
 
 class Missing extends Error {}
 

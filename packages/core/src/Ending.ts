@@ -3,8 +3,8 @@ import { Result, type Schema } from "effect"
 import type { Event } from "./Event.ts"
 import type { Failure } from "./Failure.ts"
 import type { Plan } from "./Plan.ts"
-import type { RunStatus } from "./Run.ts"
-import type { Millis } from "./Task.ts"
+import type { RunStatus } from "./RunState.ts"
+import { type Millis, path, type TaskPath } from "./Task.ts"
 import type { Views } from "./Views.ts"
 
 /** Why a run ends before its tasks do. */
@@ -13,6 +13,14 @@ export type Stop = { readonly _tag: "Cancelled" } | { readonly _tag: "Failed"; r
 /** An output without a value is left out, with a warning. */
 export const event = (plan: Plan, { failures, scope }: Views, stop: Stop | undefined, at: Millis): Event => {
   if (stop?._tag === "Cancelled") return { _tag: "RunCancelled", v: 1, at }
+  const { outputs, warnings } = results(plan, scope)
+  return stop === undefined && failures.length === 0
+    ? { _tag: "RunCompleted", v: 1, at, outputs, warnings }
+    : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings }
+}
+
+/** Outputs by name, and what is said of those without a value. */
+export const results = (plan: Plan, scope: Views["scope"]) => {
   const values: Array<readonly [string, Schema.Json]> = []
   const warnings: Array<string> = []
   for (const [name, template] of plan.outputs) {
@@ -20,10 +28,21 @@ export const event = (plan: Plan, { failures, scope }: Views, stop: Stop | undef
     if (Result.isSuccess(value)) values.push([name, value.success])
     else warnings.push(`output "${name}" is left out: ${value.failure.message}`)
   }
-  const outputs = Object.fromEntries(values)
-  return stop === undefined && failures.length === 0
-    ? { _tag: "RunCompleted", v: 1, at, outputs, warnings }
-    : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings }
+  return { outputs: Object.fromEntries(values), warnings }
+}
+
+/** Of a nested workflow: the path of the task that failed, however deep it lies, and why. */
+export const nestedFailure = (prefix: TaskPath, failures: Views["failures"]): Failure => {
+  const first = failures.toSorted((a, b) => a.number - b.number)[0]
+  if (first?.error.name === nested) return first.error
+  const at = `${prefix}${path(first?.task ?? "")}`
+  return {
+    code: -29020,
+    name: nested,
+    message: `"${at}" failed: ${first?.error.message}`,
+    retryable: false,
+    data: { path: at, ...(first === undefined ? {} : { code: first.error.code, name: first.error.name }) }
+  }
 }
 
 /** Of the tasks that failed: the first is named, all are listed, in document order, which a crash does not change. */
@@ -53,3 +72,7 @@ export const status = (event: Event | undefined): Exclude<RunStatus, "pending" |
       return undefined
   }
 }
+
+// internal
+
+const nested = "NESTED_TASK_FAILED"

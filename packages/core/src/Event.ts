@@ -5,14 +5,15 @@
 import { Effect, Result, Schema } from "effect"
 import { WrittenByNewer } from "./Errors.ts"
 import { Failure } from "./Failure.ts"
-import { Usage } from "./Task.ts"
-import { Workflow } from "./Workflow.ts"
+import { Question, Usage } from "./Task.ts"
+import { Budget, Workflow } from "./Workflow.ts"
 
 /** Milliseconds since 1970, never smaller than the run's last. */
 const at = Schema.Finite
 /** The version of the event's shape. */
 const v = Schema.Literal(1)
 const Values = Schema.Record(Schema.String, Schema.Json)
+const by = Schema.optionalKey(Schema.String)
 
 /** An outcome carries when its first attempt started: there is no event for the start, but for `once`. */
 const outcome = {
@@ -40,10 +41,27 @@ export const Event = Schema.Union([
     /** Where the workflow's file is: paths are relative to it. */
     folder: Schema.String,
     /** Version of the engine. */
-    engine: Schema.String
+    engine: Schema.String,
+    /** Results of another run are used again where nothing has changed, but not those of `rerun`, ids at the top. */
+    forked: Schema.optionalKey(Schema.Struct({ run: Schema.String, rerun: Schema.Array(Schema.String) })),
+    /** In place of the workflow's own. */
+    budget: Schema.optionalKey(Budget),
+    /** What the cache holds is not looked at. */
+    fresh: Schema.optionalKey(Schema.Boolean)
   }),
   /** A process took the run over. Written first after a claim: it fences the former driver out. */
   Schema.TaggedStruct("RunResumed", { v, at, owner: Schema.String }),
+  /** The same for a run that is over and goes on: what happened at these paths has not happened. */
+  Schema.TaggedStruct("RunRetried", {
+    v,
+    at,
+    owner: Schema.String,
+    tasks: Schema.Array(Schema.String),
+    /** Those of them that had completed: their calls get new idempotency keys. */
+    again: Schema.Array(Schema.String)
+  }),
+  /** Nothing is under way, and what is left waits for an answer, a signal or a time. Until somebody posts, or `due`. */
+  Schema.TaggedStruct("RunWaiting", { v, at, due: Schema.optionalKey(at) }),
   /** Of a task marked `once`, committed before its call. */
   Schema.TaggedStruct("TaskStarted", { v, at, task: Schema.String, attempt: Schema.Int }),
   /** The items of a `foreach`, fixed at its first evaluation. */
@@ -52,10 +70,19 @@ export const Event = Schema.Union([
     ...outcome,
     result: Schema.Json,
     /** Values of secrets that stood in the result were masked. */
-    masked: Schema.optionalKey(Schema.Boolean)
+    masked: Schema.optionalKey(Schema.Boolean),
+    /** Hashes of the files it was given, by path. */
+    files: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    /** Taken from the cache: the run it came from. Nothing was called. */
+    cached: Schema.optionalKey(Schema.String),
+    /** Taken from the run that this one was forked from: the path there. Nothing was called. */
+    reused: Schema.optionalKey(Schema.String)
   }),
-  /** A `foreach` is over: its result is its completed items' results in order. */
-  Schema.TaggedStruct("TaskGathered", { ...outcome }),
+  /**
+   * A `foreach` or a `repeat` is over: its result is its completed items' results in order, or that of the last
+   * iteration.
+   */
+  Schema.TaggedStruct("TaskGathered", { ...outcome, iterations: Schema.optionalKey(Schema.Int) }),
   Schema.TaggedStruct("TaskFailed", { ...outcome, error: Failure }),
   /** An attempt failed; the next one begins at `due`. */
   Schema.TaggedStruct("TaskRetrying", { ...outcome, error: Failure, due: at }),
@@ -68,10 +95,43 @@ export const Event = Schema.Union([
     /** The task that failed, or has no value. */
     of: Schema.optionalKey(Schema.String)
   }),
+  /** The attempt has ended until a question is answered. `request` is answered under its own path. */
+  Schema.TaggedStruct("TaskSuspended", {
+    v,
+    at,
+    task: Schema.String,
+    started: at,
+    attempt: Schema.Int,
+    usage: Schema.optionalKey(Usage),
+    request: Schema.String,
+    question: Question
+  }),
+  /** Nobody has answered in time. */
+  Schema.TaggedStruct("Expired", { v, at, request: Schema.String }),
+  /** A task waits: the budget has no room for it. Once for each time it is raised. */
+  Schema.TaggedStruct("BudgetExceeded", {
+    v,
+    at,
+    task: Schema.String,
+    limit: Schema.String,
+    used: Schema.Finite,
+    of: Schema.Finite
+  }),
+  /** Four fifths of a budget are used. */
+  Schema.TaggedStruct("BudgetWarned", { v, at, limit: Schema.String, used: Schema.Finite, of: Schema.Finite }),
   /** A call that a handler made of another method: run again, the handler gets this. */
   Schema.TaggedStruct("CallRecorded", { ...outcome, result: Schema.Json }),
-  /** Posted by anybody. */
-  Schema.TaggedStruct("CancelRequested", { v, at, by: Schema.optionalKey(Schema.String) }),
+  // posted by anybody
+  Schema.TaggedStruct("CancelRequested", { v, at, by }),
+  Schema.TaggedStruct("PauseRequested", { v, at, by }),
+  /** The pause is over. */
+  Schema.TaggedStruct("Continued", { v, at, by }),
+  /** One more task may begin in spite of the pause. */
+  Schema.TaggedStruct("StepRequested", { v, at, by }),
+  Schema.TaggedStruct("Answered", { v, at, by, request: Schema.String, value: Schema.Json }),
+  Schema.TaggedStruct("Signalled", { v, at, by, name: Schema.String, value: Schema.Json }),
+  /** In place of the run's own budget. */
+  Schema.TaggedStruct("BudgetRaised", { v, at, by, budget: Budget }),
   Schema.TaggedStruct("RunCompleted", { v, at, outputs: Values, warnings: Schema.Array(Schema.String) }),
   Schema.TaggedStruct("RunFailed", { v, at, error: Failure, outputs: Values, warnings: Schema.Array(Schema.String) }),
   Schema.TaggedStruct("RunCancelled", { v, at })
@@ -79,7 +139,7 @@ export const Event = Schema.Union([
 export type Event = typeof Event.Type
 
 /** Kinds that may be appended by whoever does not drive the run. */
-export const isPost = (event: Event): boolean => event._tag === "CancelRequested"
+export const isPost = (kind: string): boolean => posts.has(kind)
 
 /** The journal's text of an event. */
 export const encode = (event: Event): string => JSON.stringify(event)
@@ -87,17 +147,32 @@ export const encode = (event: Event): string => JSON.stringify(event)
 /** Back from a store's text. `WrittenByNewer` for what this program does not know, be it no JSON. */
 export const decode = (run: string, kind: string, json: string): Effect.Effect<Event, WrittenByNewer> =>
   Effect.suspend(() => {
-    const event = Result.flatMap(
-      Result.try(() => upcast(JSON.parse(json))),
-      (lifted) => decodeResult(lifted)
-    )
-    return Result.isSuccess(event) ? Effect.succeed(event.success) : Effect.fail(new WrittenByNewer({ run, kind }))
+    const parsed = Result.try((): unknown => JSON.parse(json))
+    return Result.isSuccess(parsed)
+      ? fromJson(run, kind, parsed.success)
+      : Effect.fail(new WrittenByNewer({ run, kind }))
   })
+
+/** The same of what has been parsed. */
+export const fromJson = (run: string, kind: string, json: unknown): Effect.Effect<Event, WrittenByNewer> => {
+  const event = decodeResult(upcast(json))
+  return Result.isSuccess(event) ? Effect.succeed(event.success) : Effect.fail(new WrittenByNewer({ run, kind }))
+}
 
 /** Lifts an event of an earlier version to this one. There is only one version yet, so it is the identity. */
 export const upcast = (event: unknown): unknown => event
 
 // internal
+
+const posts: ReadonlySet<string> = new Set<Event["_tag"]>([
+  "CancelRequested",
+  "PauseRequested",
+  "Continued",
+  "StepRequested",
+  "Answered",
+  "Signalled",
+  "BudgetRaised"
+])
 
 const decodeResult = Schema.decodeUnknownResult(Event)
 

@@ -1,7 +1,8 @@
 /** Carries out one attempt of a task: in this process, or through a queue on another machine. */
-import { Cause, Clock, Context, Effect, Fiber, Layer, Option, type Schema, Semaphore } from "effect"
+import { Cause, Clock, Context, Effect, Fiber, Layer, Option, Schema, Semaphore } from "effect"
 import type { Contract } from "./Contract.ts"
-import { TaskTimeout } from "./Errors.ts"
+import { InvalidResult, TaskSuspended, TaskTimeout } from "./Errors.ts"
+import * as Json from "./Json.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import type { Provider } from "./Provider.ts"
@@ -57,6 +58,13 @@ export interface Reply {
   readonly masked?: boolean
 }
 
+export interface Survey {
+  /** `undefined`: nobody knows. */
+  readonly identity: string | undefined
+  /** `{}`: nobody knows. */
+  readonly estimate: Usage
+}
+
 export class Executor extends Context.Service<
   Executor,
   {
@@ -64,6 +72,8 @@ export class Executor extends Context.Service<
     readonly contracts: Effect.Effect<ReadonlyArray<Contract>, Failure>
     /** One attempt. Interruption cancels it where it runs. The same run, task and attempt given twice is carried out once as far as the executor can see. */
     readonly execute: (call: Call, host: Host) => Effect.Effect<Reply, Failure>
+    /** What is known of a call before it is made: what besides method and params decides its answer, and what it may use at most. */
+    readonly survey: (call: Call) => Effect.Effect<Survey, Failure>
     /** These attempts are journaled, or (without a list) the run has ended: what is kept about them may go. */
     readonly forget: (
       run: string,
@@ -101,37 +111,23 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
       params: Schema.Json,
       host: Host
     ): Effect.Effect<Reply, Failure> => {
-      let ended: Failure | undefined
-      /** The handler goes on although nobody waits for it. */
-      let left = false
+      let surroundings: Surroundings | undefined
       const begin = () => {
-        const context: TaskContext["Service"] = {
-          run: call.run,
-          task: call.task,
-          attempt: call.attempt,
-          idempotencyKey: call.idempotencyKey,
-          ...(call.timeout === undefined ? {} : { deadline: clock.currentTimeMillisUnsafe() + call.timeout }),
-          emit: (chunk) => (left ? Effect.void : host.emit(chunk)),
-          usage: (usage) => (left ? Effect.void : host.usage(countable(usage))),
-          call: (key, method, params) => (left ? Effect.interrupt : host.call(key, method, params)),
-          suspend: (key, question) =>
-            Effect.matchEffect(left ? Effect.interrupt : host.answer(key, question), {
-              onFailure: (failure) => {
-                ended = failure
-                return Effect.interrupt
-              },
-              onSuccess: (answer) => (answer === undefined ? Effect.interrupt : Effect.succeed(answer))
-            })
-        }
-        const called = Effect.provideService(provider.call(call.method, params), TaskContext, context)
-        return call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, () => (left = true))
+        surroundings = new Surroundings(call, host, clock)
+        const called = Effect.provideService(provider.call(call.method, params), TaskContext, surroundings)
+        return call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, surroundings)
       }
       // it begins, and its time runs, once the provider has room for it
       const limited = provider.concurrency === Infinity ? begin() : through(gate(provider), call, Effect.suspend(begin))
       return Effect.matchCauseEffect(limited, {
-        onFailure: (cause) =>
-          ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended),
-        onSuccess: (result) => Effect.succeed({ result, provider: provider.name })
+        onFailure: (cause) => {
+          const ended = surroundings?.ended
+          return ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended)
+        },
+        onSuccess: (result) =>
+          provider.isChecked === true || isResult(result)
+            ? Effect.succeed({ result, provider: provider.name })
+            : Effect.fail(new InvalidResult({ method: call.method, issue: "it is no JSON, or nested too deeply" }))
       })
     }
 
@@ -151,6 +147,7 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
         attempt(provider, call, params, {
           ...host,
           emit: (chunk) => host.emit(Redaction.chunk(mask, chunk)),
+          answer: (key, question) => host.answer(key, Redaction.question(mask, question)),
           // what the handler passes on of its secrets is recorded as little as what it gives back
           call: (key, method, made) => {
             const { params, places } = Secret.conceal(made, values)
@@ -184,12 +181,22 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
             ? attempt(provider, call, call.params, host)
             : withSecrets(provider, call, call.secrets, host)
         ),
+      survey: ({ method, params, provider }) =>
+        Effect.flatMap(providers.choose(method, params, provider), (chosen) =>
+          Effect.zipWith(chosen.identity(method, params), chosen.estimate(method, params), (identity, estimate) => ({
+            identity: identity === undefined ? undefined : `${chosen.protocol} ${chosen.name} ${identity}`,
+            estimate
+          }))
+        ),
       forget: () => Effect.void
     })
   })
 )
 
 // internal
+
+/** Of calls that a handler makes: their task waits, and so does the handler's. */
+const ends = ({ code }: Failure): boolean => code === -29017 || code === -29018
 
 /** Of a provider that takes a limited number of attempts at once. */
 interface Gate {
@@ -219,22 +226,84 @@ const through = <A>(
   )
 }
 
+const isJson = Schema.is(Schema.Json)
+
+const isResult = (result: unknown): boolean => isJson(result) && !Json.isDeep(result)
+
 const counts = Object.keys(Usage.fields)
 
 /** Without what an author of plain JavaScript has not counted: the journal holds numbers alone. */
 const countable = (usage: Usage): Usage =>
   Object.fromEntries(Object.entries(usage).filter(([key, value]) => counts.includes(key) && Number.isFinite(value)))
 
-/** A handler that ignores its interruption is left behind after a while, its outcome discarded; `leave` is told. */
+/** What a handler sees of its attempt. A class: it is made for every task. */
+class Surroundings {
+  readonly run: string
+  readonly task: TaskPath
+  readonly attempt: number
+  readonly idempotencyKey: string
+  declare readonly deadline?: number
+  /** Why the attempt is over: not for the handler to catch. */
+  ended: Failure | undefined
+  readonly #host: Host
+  /** The handler goes on although nobody waits for it. */
+  #left = false
+
+  constructor({ attempt, idempotencyKey, run, task, timeout }: Call, host: Host, clock: Clock.Clock) {
+    this.run = run
+    this.task = task
+    this.attempt = attempt
+    this.idempotencyKey = idempotencyKey
+    if (timeout !== undefined) this.deadline = clock.currentTimeMillisUnsafe() + timeout
+    this.#host = host
+  }
+
+  readonly emit: TaskContext["Service"]["emit"] = (chunk) => (this.#left ? Effect.void : this.#host.emit(chunk))
+
+  readonly usage: TaskContext["Service"]["usage"] = (usage) =>
+    this.#left ? Effect.void : this.#host.usage(countable(usage))
+
+  readonly call: TaskContext["Service"]["call"] = (key, method, params) =>
+    this.#left
+      ? Effect.interrupt
+      : Effect.catch(this.#host.call(key, method, params), (failure) =>
+          ends(failure) ? this.#end(failure) : Effect.fail(failure)
+        )
+
+  readonly suspend: TaskContext["Service"]["suspend"] = (key, question) =>
+    this.#left
+      ? Effect.interrupt
+      : Effect.flatMap(this.#host.answer(key, question), (answer) =>
+          answer === undefined
+            ? this.#end(FailureData.of(new TaskSuspended({ request: key === "" ? this.task : key })))
+            : Effect.succeed(answer)
+        )
+
+  leave(): void {
+    this.#left = true
+  }
+
+  // internal
+
+  #end(failure: Failure): Effect.Effect<never> {
+    this.ended ??= failure
+    return Effect.interrupt
+  }
+}
+
+/** A handler that ignores its interruption is left behind after a while, its outcome discarded. */
 const withTimeout = <A>(
   effect: Effect.Effect<A, Failure>,
   task: TaskPath,
   milliseconds: number,
-  leave: () => void
+  surroundings: Surroundings
 ): Effect.Effect<A, Failure> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkDetach(restore(effect)), (fiber) => {
-      const stop = Effect.andThen(Effect.timeoutOption(Fiber.interrupt(fiber), grace), Effect.sync(leave))
+      const stop = Effect.andThen(
+        Effect.timeoutOption(Fiber.interrupt(fiber), grace),
+        Effect.sync(() => surroundings.leave())
+      )
       return restore(Effect.timeoutOption(Fiber.await(fiber), milliseconds)).pipe(
         Effect.onInterrupt(() => stop),
         Effect.flatMap(

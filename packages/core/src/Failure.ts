@@ -3,6 +3,7 @@
  * (journal, queue, JSON-RPC, command line), and what the engine looks at. Never a list of tags.
  */
 import { Cause, Schema } from "effect"
+import { isDeep } from "./Json.ts"
 
 export const Failure = Schema.Struct({
   /** In the ranges of `docs/errors.md`; JSON-RPC's own for calls that cannot be made. */
@@ -31,7 +32,8 @@ export const of = (error: Failure): Failure => ({
 
 /**
  * The first failure of a cause; a defect of a handler counts as an internal error that trying again does not mend. So
- * does what an author of plain JavaScript fails with when it is no failure: whatever comes of this is JSON.
+ * does what an author of plain JavaScript fails with when it is no failure: whatever comes of this is JSON that can be
+ * written. `data` that cannot (functions, what holds itself, what is deeper than `Json.maxDepth`) is left out.
  */
 export const fromCause = (cause: Cause.Cause<Failure>): Failure => {
   const failed = cause.reasons.find(Cause.isFailReason)
@@ -41,27 +43,41 @@ export const fromCause = (cause: Cause.Cause<Failure>): Failure => {
 // internal
 
 const isFailure = Schema.is(Failure)
+const isJson = Schema.is(Schema.Json)
 
 const checked = (error: unknown): Failure | undefined => {
   if (typeof error !== "object" || error === null) return undefined
   // Safe: what `of` makes of it is looked at before it is believed.
-  const failure = of(error as Failure)
-  const { data: _data, retryAfter: _retryAfter, ...rest } = failure
-  return [failure, rest].find(isFailure)
+  const failure = attempt(() => of(error as Failure))
+  if (failure === undefined) return undefined
+  const { data, retryAfter, ...rest } = failure
+  if (!isFailure(rest)) return undefined
+  return {
+    ...rest,
+    ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
+    ...(attempt(() => isJson(data) && !isDeep(data)) ? { data } : {})
+  }
 }
 
 /** Objects give their message alone: their other fields may hold what is not to be recorded. */
 const unexpected = (defect: unknown): Failure => ({
   code: -32603,
   name: "INTERNAL_ERROR",
-  message: `unexpected ${
-    defect instanceof Error
-      ? `${defect.name}: ${defect.message}`
-      : typeof defect !== "object" || defect === null
-        ? String(defect)
-        : "message" in defect && typeof defect.message === "string"
-          ? defect.message
-          : "object without a message"
-  }`,
+  message: `unexpected ${attempt(() => wordsOf(defect)) ?? "object without a message"}`,
   retryable: false
 })
+
+const wordsOf = (defect: unknown): string => {
+  if (defect instanceof Error) return `${defect.name}: ${defect.message}`
+  if (typeof defect !== "object" || defect === null) return String(defect)
+  return "message" in defect && typeof defect.message === "string" ? defect.message : "object without a message"
+}
+
+/** Fields may be an author's own code. */
+const attempt = <A>(read: () => A): A | undefined => {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}

@@ -2,13 +2,14 @@
 import type { Schema } from "effect"
 import type { Failure } from "./Failure.ts"
 import type { PlannedTask } from "./Plan.ts"
-import type { RunState } from "./Run.ts"
-import { itemPath, type Millis } from "./Task.ts"
+import type { RunState } from "./RunState.ts"
+import { itemPath, type Millis, type TaskPath } from "./Task.ts"
 
 export class Fan {
   /** Number of the task in the plan. */
   readonly task: number
   readonly planned: PlannedTask
+  readonly path: TaskPath
   readonly items: ReadonlyArray<Schema.Json>
   readonly started: Millis
   /** Items that may begin, latest first. */
@@ -22,23 +23,26 @@ export class Fan {
   /** No further item begins: one has failed under `on_error: fail`. */
   #stopped = false
 
-  /** `state`: what a former driver recorded of its items. */
+  /** `limit`: items at once, where the task does not say. `state`: what a former driver recorded of them. */
   constructor(
     task: number,
     planned: PlannedTask,
+    path: TaskPath,
     items: ReadonlyArray<Schema.Json>,
     started: Millis,
+    limit: number,
     state: RunState | undefined
   ) {
     this.task = task
     this.planned = planned
+    this.path = path
     this.items = items
     this.started = started
-    this.#limit = planned.task.concurrency ?? Infinity
+    this.#limit = planned.task.concurrency ?? limit
     this.#left = items.length
     this.#results = items.map(() => undefined)
     for (let index = items.length - 1; index >= 0; index--) {
-      const known = state?.tasks.get(itemPath(planned.path, index))
+      const known = state?.tasks.get(itemPath(path, index))
       if (known?.status === "completed" && known.result !== undefined) this.complete(index, known.result)
       else if (known?.status === "skipped") this.#left--
       else if (known?.status !== "retrying" && known?.error !== undefined) this.fail(index, known.error)

@@ -51,6 +51,12 @@ export const names = (
 export const strings: Reader<ReadonlyArray<string>> = (entry, what, complaints) =>
   names(entry, what, complaints)?.map(({ value }) => value)
 
+/** CEL; `true` and `false` need no quotes. */
+export const expression: Reader<string> = (entry, what, complaints) => {
+  const value = entry?.value.value
+  return typeof value === "boolean" ? String(value) : filled(entry, what, complaints)
+}
+
 export const json: Reader<Schema.Json> = (entry) => entry?.value.value
 
 /** Nothing stands for an empty one. */
@@ -63,10 +69,14 @@ export const mapping: Reader<Mapping> = (entry, what, complaints) => {
   return undefined
 }
 
-export const whole = (minimum: number): Reader<number> =>
-  reader(`a whole number from ${minimum}`, ({ value }) =>
-    typeof value === "number" && Number.isSafeInteger(value) && value >= minimum ? value : undefined
+export const whole = (minimum: number, maximum = Number.MAX_SAFE_INTEGER): Reader<number> =>
+  reader(`a whole number from ${minimum}${maximum === Number.MAX_SAFE_INTEGER ? "" : ` to ${maximum}`}`, ({ value }) =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum ? value : undefined
   )
+
+export const positive: Reader<number> = reader("a number above 0", ({ value }) =>
+  typeof value === "number" && value > 0 ? value : undefined
+)
 
 export const choice = <const A extends string>(...choices: ReadonlyArray<A>): Reader<A> =>
   reader(or(choices), ({ value }) => choices.find((choice) => choice === value), choices)
@@ -96,6 +106,11 @@ export const priority: Reader<number> = reader(
   },
   ["urgent", "high", "normal", "low"]
 )
+
+/** An object with the key, or without it where there is no value. */
+export const optional = <K extends string, A>(key: K, value: A | undefined): { readonly [_ in K]?: A } =>
+  // Safe: the one key that is there is K.
+  (value === undefined ? {} : { [key]: value }) as { readonly [_ in K]?: A }
 
 // internal
 

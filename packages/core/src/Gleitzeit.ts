@@ -1,41 +1,45 @@
 /** The service apps use: check a workflow, run it, look at runs, steer them. */
-import {
-  Clock,
-  Config,
-  Context,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Option,
-  type Schema,
-  Scope,
-  Semaphore,
-  Stream
-} from "effect"
+import { Clock, Context, Effect, Exit, Layer, Result, type Schema, Stream } from "effect"
+import * as Answer from "./Answer.ts"
 import * as Check from "./Check.ts"
 import type { Contract } from "./Contract.ts"
+import * as Custody from "./Custody.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
-import { Driver, layer as layerDriver } from "./Driver.ts"
-import { InvalidInputs, InvalidWorkflow, LeaseLost, RunFinished, type StoreError } from "./Errors.ts"
+import { layer as layerDriver } from "./Driver.ts"
+import * as Environment from "./Environment.ts"
+import {
+  AlreadyAnswered,
+  type InvalidAnswer,
+  type InvalidInputs,
+  InvalidState,
+  InvalidWorkflow,
+  LeaseLost,
+  type RequestNotFound,
+  RunFinished,
+  RunNotFound,
+  type StoreError,
+  TaskNotFound
+} from "./Errors.ts"
 import type { Event } from "./Event.ts"
 import { Executor } from "./Executor.ts"
 import type { Failure } from "./Failure.ts"
-import type { Files } from "./Files.ts"
-import * as JsonSchemaCheck from "./JsonSchemaCheck.ts"
+import { Files } from "./Files.ts"
+import * as Inputs from "./Inputs.ts"
 import { Journal, type JournalError, layer as layerJournal, write, Writer } from "./Journal.ts"
+import { KeyValues } from "./KeyValues.ts"
 import { Leases } from "./Leases.ts"
 import { isObject } from "./Json.ts"
 import { Feed } from "./Live.ts"
-import * as Plan from "./Plan.ts"
 import type { Health } from "./Provider.ts"
 import { Providers } from "./Providers.ts"
+import * as Rerun from "./Rerun.ts"
+import { Reuse } from "./Reuse.ts"
 import * as Run from "./Run.ts"
 import { type Page, type RunQuery, type RunSummary, Store } from "./Store.ts"
 import { ulid } from "./Ulid.ts"
 import { version } from "./Version.ts"
 import * as Watch from "./Watch.ts"
-import type { Workflow } from "./Workflow.ts"
+import type { Budget, Workflow } from "./Workflow.ts"
 import * as WorkflowFile from "./WorkflowFile.ts"
 
 export interface Options {
@@ -47,12 +51,25 @@ export interface Options {
   readonly owner?: string
   /** Written into each run. Default: this package's version. */
   readonly engine?: string
+  /**
+   * Takes up runs of its scope that are due and that nobody drives: those of processes that died, those whose time is
+   * up. For processes that live long. Default false.
+   */
+  readonly recover?: boolean
 }
 
 export interface RunOptions {
   readonly inputs?: { readonly [name: string]: Schema.Json }
   /** Where paths in the workflow are relative to. Default: none, and `file` params must be absolute. */
   readonly folder?: string
+  /** The same key gives the same run, however often it is submitted. */
+  readonly key?: string
+  /** What the cache holds is not looked at. */
+  readonly fresh?: boolean
+  /** In place of the workflow's own. */
+  readonly budget?: Budget
+  /** Not driven here: whoever takes it. Default false. */
+  readonly detached?: boolean
 }
 
 /** A parsed file with all that is wrong with it. `workflow` is there when nothing is an error. */
@@ -73,18 +90,24 @@ export class Gleitzeit extends Context.Service<
     /** Everything wrong with a file, against what can be called from here. */
     readonly check: (source: WorkflowFile.Source) => Effect.Effect<Checked, Failure>
     /** `submit`, then `wait`. Interrupted, it stops driving and leaves the run to be resumed. */
-    readonly run: (workflow: Workflow, options?: RunOptions) => Effect.Effect<Run.Report, RunError>
+    readonly run: (workflow: Workflow, options?: RunOptions) => Effect.Effect<Run.Outcome, RunError>
     /** Creates a run and drives it for as long as the layer lives. Returns its id once it is durable. */
     readonly submit: (workflow: Workflow, options?: RunOptions) => Effect.Effect<string, RunError>
-    /** Goes on with a run whose process died, at once, whoever holds its lease. A finished one is left as it is. */
+    /**
+     * Goes on with a run that was interrupted, or paused, at once, whoever holds its lease. A finished one is left as it
+     * is.
+     */
     readonly resume: (
       run: string,
       options?: { readonly inputs?: RunOptions["inputs"] }
     ) => Effect.Effect<void, RunError>
-    /** The report once the run is at rest. Fails when this process was driving it and could not go on. */
-    readonly wait: (run: string) => Effect.Effect<Run.Report, ReadError | JournalError>
-    /** As far as it is recorded. */
-    readonly get: (run: string) => Effect.Effect<Run.Report, ReadError>
+    /**
+     * Once the run is at rest: over, or waiting for somebody (for a time it is driven on). Fails when this process was
+     * driving it and could not go on.
+     */
+    readonly wait: (run: string) => Effect.Effect<Run.Outcome, RunError>
+    /** As far as it is recorded; `at`: as it was after that event. */
+    readonly get: (run: string, options?: { readonly at?: number }) => Effect.Effect<Run.Report, ReadError>
     /** Recorded events after a sequence (default 0), oldest first; ends with the last there is. */
     readonly events: (run: string, after?: number) => Stream.Stream<Watch.Recorded, ReadError>
     /** From the run's beginning to its end, whichever process drives it. Live parts only from this process. */
@@ -92,6 +115,37 @@ export class Gleitzeit extends Context.Service<
     readonly list: (query: RunQuery) => Effect.Effect<Page<RunSummary>, StoreError>
     /** Asks the run's driver to stop; when nobody drives it, it is ended here. */
     readonly cancel: (run: string, by?: string) => Effect.Effect<void, RunError | RunFinished>
+    /** Lets what is under way finish and begins nothing more, until `resume`. */
+    readonly pause: (run: string, by?: string) => Effect.Effect<void, RunError | RunFinished>
+    /** Of a paused run (else it is paused): begins one task. Drives it to its rest when nobody else does. */
+    readonly step: (run: string, by?: string) => Effect.Effect<void, RunError | RunFinished>
+    /**
+     * Answers what the run waits for. `budget` is answered with a higher budget. True when this process drives the run on,
+     * false when another does.
+     */
+    readonly respond: (
+      run: string,
+      request: string,
+      value: Schema.Json,
+      by?: string
+    ) => Effect.Effect<boolean, RunError | RunFinished | RequestNotFound | AlreadyAnswered | InvalidAnswer>
+    /** Kept until a `signal/wait` of that name takes it. True when this process drives the run on. */
+    readonly signal: (
+      run: string,
+      name: string,
+      value: Schema.Json,
+      by?: string
+    ) => Effect.Effect<boolean, RunError | RunFinished>
+    /** A run that is over goes on: failed and cancelled tasks, and all that depends on them. `task`: that one alone, with `force` also a completed one. */
+    readonly retry: (
+      run: string,
+      options?: { readonly task?: string; readonly force?: boolean; readonly inputs?: RunOptions["inputs"] }
+    ) => Effect.Effect<void, RunError | InvalidState | TaskNotFound>
+    /** Another run, of the same workflow or an edited one, that uses again every result whose task is the same; `from`: but not of that task and those after it. Its id. */
+    readonly fork: (
+      run: string,
+      options?: RunOptions & { readonly from?: string; readonly workflow?: Workflow }
+    ) => Effect.Effect<string, RunError | TaskNotFound>
     /** The run and all that is kept of it. Refused while it is under way. */
     readonly remove: (run: string) => Effect.Effect<void, ReadError | LeaseLost>
     /** One task without a file, as a run of its own. */
@@ -99,7 +153,9 @@ export class Gleitzeit extends Context.Service<
       method: string,
       params: Schema.Json,
       options?: RunOptions & { readonly provider?: string; readonly timeout?: number }
-    ) => Effect.Effect<Run.Report, RunError>
+    ) => Effect.Effect<Run.Outcome, RunError>
+    /** Runs of this scope that nobody drives although they are not over and wait for nobody. */
+    readonly interrupted: Effect.Effect<ReadonlyArray<string>, StoreError>
     readonly contracts: Effect.Effect<ReadonlyArray<Contract>, Failure>
     /** Of each provider on duty, by name. */
     readonly health: Effect.Effect<
@@ -108,14 +164,12 @@ export class Gleitzeit extends Context.Service<
   }
 >()("@gleitzeit/core/Gleitzeit") {}
 
-/** How long a silent process keeps its runs. Milliseconds. */
-const ttl = 15_000
-/** How often a former driver may be faster when its run is taken over. */
-const patience = 1000
+/** Runs that are listed as interrupted. */
+const many = 100
 
 export const layer = (
   options: Options = {}
-): Layer.Layer<Gleitzeit, never, Store | Leases | Executor | Providers | Files> =>
+): Layer.Layer<Gleitzeit, never, Store | Leases | KeyValues | Executor | Providers | Files> =>
   Layer.suspend(() => {
     const feed = new Feed()
     return Layer.effect(Gleitzeit, make(options, feed)).pipe(
@@ -126,58 +180,22 @@ export const layer = (
 
 // internal
 
-const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
+const make = Effect.fnUntraced(function* (
+  { engine = version, recover = false, scope = "", ...options }: Options,
+  feed: Feed
+) {
   const store = yield* Store
   const leases = yield* Leases
+  const keyValues = yield* KeyValues
   const executor = yield* Executor
+  const files = yield* Files
   const providers = yield* Providers
   const journal = yield* Journal
-  const driver = yield* Driver
   const clock = yield* Clock.Clock
-  const scope = yield* Scope.Scope
   const owner = options.owner ?? ulid(clock.currentTimeMillisUnsafe())
-  /** Runs that are driven here, and those that could not go on, until somebody takes them over. */
-  const driven = new Map<string, Fiber.Fiber<Run.RunStatus, JournalError>>()
-  /** One run at a time is taken over. */
-  const gate = Semaphore.makeUnsafe(1)
+  const custody = yield* Custody.make(owner)
   const proved = new WeakSet<Workflow>()
-  const plans = new WeakMap<Workflow, { readonly contracts: ReadonlyArray<Contract>; readonly plan: Plan.Plan }>()
-
-  let beating = false
-  /** One row says that all runs of this process are alive; a process that only reads never writes it. */
-  const alive = Effect.suspend(() =>
-    beating
-      ? Effect.void
-      : Effect.andThen(
-          leases.beat(owner, ttl),
-          Effect.suspend(() => {
-            if (beating) return Effect.void
-            beating = true
-            return Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(ttl / 3), Effect.ignore(beat))), scope)
-          })
-        )
-  )
-  const beat = Effect.flatMap(leases.beat(owner, ttl), (lost) =>
-    // not waited for: a handler that takes its time must not hold up the next beat
-    Effect.forkIn(Effect.forEach(lost, letGo, { concurrency: "unbounded", discard: true }), scope)
-  )
-
-  /** Drives the run no more, and leaves it to be resumed. */
-  const letGo = (run: string): Effect.Effect<void> => {
-    const fiber = driven.get(run)
-    driven.delete(run)
-    return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
-  }
-
-  const release = (run: string) => Effect.ignore(leases.release([run], owner))
-
-  const planOf = (workflow: Workflow, contracts: ReadonlyArray<Contract>): Plan.Plan => {
-    const known = plans.get(workflow)
-    if (known?.contracts === contracts) return known.plan
-    const plan = Plan.make(workflow, new Map(contracts.map((contract) => [contract.method, contract])))
-    plans.set(workflow, { contracts, plan })
-    return plan
-  }
+  if (recover) yield* Effect.forkScoped(custody.recover(scope))
 
   const prove = (workflow: Workflow, contracts: ReadonlyArray<Contract>) =>
     Effect.suspend(() => {
@@ -189,31 +207,21 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
       return Effect.void
     })
 
-  const drive = (job: Parameters<Driver["Service"]["drive"]>[0]) =>
-    Effect.gen(function* () {
-      const { run } = job.writer
-      // whoever stops before the end leaves the run to anybody
-      const fiber = yield* Effect.forkIn(
-        Effect.onError(driver.drive(job), () => release(run)),
-        scope
-      )
-      driven.set(run, fiber)
-      // a run that has ended is found in the store
-      fiber.addObserver((exit) => Exit.isSuccess(exit) && driven.get(run) === fiber && driven.delete(run))
-    })
-
-  const submit = Effect.fn("Gleitzeit.submit")(function* (
+  const create = Effect.fnUntraced(function* (
+    run: string,
     workflow: Workflow,
-    { folder = "", inputs = {} }: RunOptions = {}
-  ) {
+    { budget, detached = false, folder = "", fresh, inputs = {} }: RunOptions,
+    forked?: Forked
+  ): Effect.fn.Return<string, RunError> {
     const contracts = yield* executor.contracts
     yield* prove(workflow, contracts)
-    const { plain, secret } = yield* readInputs(workflow, inputs)
-    const env = yield* readEnv(workflow.env ?? [])
-    yield* alive
+    const given = Inputs.read(workflow, inputs)
+    if (Result.isFailure(given)) return yield* given.failure
+    const { plain, secret } = given.success
+    const env = yield* Environment.read(workflow)
+    if (!detached) yield* custody.alive
     const at = clock.currentTimeMillisUnsafe()
-    const run = ulid(at)
-    const writer = new Writer(run, owner, 0, at)
+    const writer = new Writer(run, detached ? "" : owner, 0, at)
     const event: Event = {
       _tag: "RunCreated",
       v: 1,
@@ -222,78 +230,89 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
       inputs: plain,
       env,
       folder,
-      engine: options.engine ?? version
+      engine,
+      ...(forked === undefined ? {} : { forked: { run: forked.run, rerun: forked.rerun } }),
+      ...(budget === undefined ? {} : { budget }),
+      ...(fresh === true ? { fresh } : {})
     }
     const from = Run.fold(Run.empty(run), event)
-    yield* write(journal, writer, [event], { summary: Run.summary(from), scope: options.scope ?? "" })
-    yield* drive({ plan: planOf(workflow, contracts), writer, from, secretInputs: secret })
+    yield* write(journal, writer, [event], { summary: Run.summary(from), scope })
+    if (!detached) {
+      const plan = custody.planOf(workflow, contracts)
+      custody.drive({ plan, writer, from, secretInputs: secret, reuse: forked?.reuse(contracts) })
+    }
     return run
   })
 
-  /** One that could not go on stays known, so that whoever waits learns why; it may be taken over again. */
-  const isDriving = (run: string) => driven.get(run)?.pollUnsafe() === undefined && driven.has(run)
+  const submit = Effect.fn("Gleitzeit.submit")(function* (workflow: Workflow, options: RunOptions = {}) {
+    const run = ulid(clock.currentTimeMillisUnsafe())
+    return yield* options.key === undefined
+      ? create(run, workflow, options)
+      : keyed(`run/${scope}/${options.key}`, run, workflow, options)
+  })
 
-  /**
-   * Takes the run over: claim, read, `RunResumed`; what a former driver writes meanwhile is read, and `RunResumed` tried
-   * again. False: another process drives it. Without `inputs` no secret one is asked for.
-   */
-  const takeOver = Effect.fnUntraced(function* (
-    run: string,
-    inputs: RunOptions["inputs"],
-    force: boolean
-  ): Effect.fn.Return<boolean, RunError> {
-    if (isDriving(run)) return true
-    const from = yield* Watch.state(store, run)
-    const { workflow } = from
-    if (workflow === undefined || Run.isOver(from.status)) return true
-    const secretInputs = inputs === undefined ? new Map<string, string>() : yield* readSecretInputs(workflow, inputs)
-    const plan = planOf(workflow, yield* executor.contracts)
-    yield* alive
-    const enter = Effect.gen(function* () {
-      yield* Watch.state(store, run, from)
-      if (Run.isOver(from.status)) return true
-      // whoever claims the run after this reads what is written below
-      if ((yield* leases.claim(run, owner, { ttl })) !== true) return false
-      const writer = new Writer(run, owner, from.sequence, from.updated_at)
-      writer.onPost = (event) => Run.fold(from, event)
-      const event: Event = { _tag: "RunResumed", v: 1, at: writer.now(clock), owner }
-      yield* write(journal, writer, [event], { summary: Run.summary(from) })
-      yield* drive({ plan, writer, from: Run.fold(from, event), secretInputs })
-      return true
+  /** Of all who come with one key the first creates the run; one that it could not create any more is created by the next. */
+  const keyed = Effect.fnUntraced(function* (
+    key: string,
+    fresh: string,
+    workflow: Workflow,
+    options: RunOptions
+  ): Effect.fn.Return<string, RunError> {
+    if ((yield* keyValues.put(key, fresh, { version: 0 })) !== undefined) return yield* create(fresh, workflow, options)
+    const run = String((yield* keyValues.get(key))?.value ?? fresh)
+    if ((yield* store.read(run, 0, 1)).length > 0) return run
+    return yield* Effect.catchTag(create(run, workflow, options), "LeaseLost", () => Effect.succeed(run))
+  })
+
+  const state = (run: string) => Watch.state(store, run)
+
+  const wait = (run: string): Effect.Effect<Run.Outcome, RunError> =>
+    Effect.suspend(() => {
+      const driving = custody.driving(run)
+      if (driving === undefined) return follow(run)
+      return Effect.flatMap(driving.rest, (exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.succeed(exit.value)
+          : // a run that was let go of is followed in the store
+            custody.driving(run) === driving
+            ? Effect.failCause(exit.cause)
+            : follow(run)
+      )
     })
-    if ((yield* leases.claim(run, owner, { ttl, force })) !== true) return false
-    return yield* enter.pipe(
-      Effect.retry({ while: ({ _tag }) => _tag === "LeaseLost", times: patience }),
-      Effect.onError(() => release(run))
-    )
-  }, gate.withPermit)
 
-  const get = (run: string) => Effect.map(Watch.state(store, run), Run.report)
-
-  const wait = Effect.fnUntraced(function* (run: string) {
-    const fiber = driven.get(run)
-    if (fiber !== undefined) {
-      const exit = yield* Fiber.await(fiber)
-      if (Exit.isSuccess(exit)) return yield* get(run)
-      // a run that was let go of is followed in the store
-      if (driven.get(run) === fiber) return yield* Effect.failCause(exit.cause)
-    }
+  const follow = Effect.fnUntraced(function* (run: string) {
     const state = Run.empty(run)
     yield* store.changes(run).pipe(
       Stream.mapEffect(() => Watch.state(store, run, state)),
-      Stream.takeUntil(({ status }) => Run.isOver(status)),
+      Stream.takeUntil(Run.isAtRest),
       Stream.runDrain
     )
-    return Run.report(state)
+    return Run.outcome(state)
   })
 
   const run = (workflow: Workflow, runOptions?: RunOptions) =>
-    Effect.flatMap(submit(workflow, runOptions), (id) => Effect.onInterrupt(wait(id), () => letGo(id)))
+    Effect.flatMap(submit(workflow, runOptions), (id) => Effect.onInterrupt(wait(id), () => custody.letGo(id)))
+
+  /** Says something to a run, if it is not over. */
+  const post = Effect.fnUntraced(function* <E>(
+    run: string,
+    word: (state: Run.RunState, at: number) => Effect.Effect<Event | undefined, E>
+  ): Effect.fn.Return<Event | undefined, ReadError | RunFinished | E> {
+    const before = yield* state(run)
+    if (Run.isOver(before.status)) return yield* new RunFinished({ run, status: before.status })
+    const at = Math.max(before.updated_at, clock.currentTimeMillisUnsafe())
+    const event = yield* word(before, at)
+    if (event !== undefined) yield* store.post(run, { at, kind: event._tag, json: JSON.stringify(event) })
+    return event
+  })
+
+  const by = (who: string | undefined) => (who === undefined ? {} : { by: who })
 
   return Gleitzeit.of({
     check: (source) =>
-      Effect.map(executor.contracts, (contracts) => {
-        const parsed = WorkflowFile.parse(source)
+      Effect.gen(function* () {
+        const contracts = yield* executor.contracts
+        const parsed = yield* WorkflowFile.load(source, files.read)
         const workflow = parsed.workflow && Check.adopt(parsed.workflow, contracts)
         const diagnostics = Check.check({ ...parsed, workflow }, contracts)
         const wrong = diagnostics.some(({ severity }) => severity === "error")
@@ -302,32 +321,115 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
       }),
     run,
     submit,
-    resume: (id, { inputs = {} } = {}) => Effect.asVoid(takeOver(id, inputs, true)),
+    resume: Effect.fnUntraced(function* (id, { inputs = {} } = {}) {
+      if ((yield* state(id)).paused) {
+        yield* Effect.catchTag(
+          post(id, (_, at) => Effect.succeed({ _tag: "Continued", v: 1, at })),
+          "RunFinished",
+          () => Effect.void
+        )
+        // its driver, if it has one, goes on
+        yield* custody.takeOver(id, { inputs })
+      } else yield* custody.takeOver(id, { inputs, force: true })
+    }),
     wait,
-    get,
+    get: (id, { at = Infinity } = {}) =>
+      Effect.map(
+        at === Infinity
+          ? state(id)
+          : Stream.runFold(
+              Stream.takeWhile(Watch.events(store, id), ({ sequence }) => sequence <= at),
+              () => Run.empty(id),
+              (state, { event }) => Run.fold(state, event)
+            ),
+        Run.report
+      ),
     events: (id, after) => Watch.events(store, id, after),
     watch: (id) => Watch.watch(store, feed, id),
     list: (query) => store.list(query),
-    cancel: Effect.fnUntraced(function* (id, by) {
-      const { status, updated_at } = yield* Watch.state(store, id)
-      if (Run.isOver(status)) return yield* new RunFinished({ run: id, status })
-      const at = Math.max(updated_at, clock.currentTimeMillisUnsafe())
-      const event: Event = { _tag: "CancelRequested", v: 1, at, ...(by === undefined ? {} : { by }) }
-      yield* store.post(id, { at, kind: event._tag, json: JSON.stringify(event) })
+    cancel: Effect.fnUntraced(function* (id, who) {
+      yield* post(id, (_, at) => Effect.succeed({ _tag: "CancelRequested", v: 1, at, ...by(who) }))
       // a driver sees the post; without one the run is ended here
-      if (yield* takeOver(id, undefined, false)) yield* wait(id)
+      if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
+    }),
+    pause: Effect.fnUntraced(function* (id, who) {
+      yield* post(id, ({ paused }, at) =>
+        Effect.succeed(paused ? undefined : { _tag: "PauseRequested", v: 1, at, ...by(who) })
+      )
+      if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
+    }),
+    step: Effect.fnUntraced(function* (id, who) {
+      yield* post(id, ({ paused }, at) =>
+        Effect.succeed(paused ? undefined : { _tag: "PauseRequested", v: 1, at, ...by(who) })
+      )
+      yield* post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
+      yield* custody.takeOver(id)
+    }),
+    respond: Effect.fnUntraced(function* (id, request, value, who) {
+      const event = yield* post(id, (state, at) => Answer.event(state, request, value, at, who))
+      const taken = yield* custody.takeOver(id)
+      // two answers may be on their way at once
+      if (event?._tag === "Answered" && !(yield* Answer.isFirst(store, id, event))) {
+        return yield* new AlreadyAnswered({ run: id, request })
+      }
+      return taken
+    }),
+    signal: Effect.fnUntraced(function* (id, name, value, who) {
+      yield* post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
+      return yield* custody.takeOver(id)
+    }),
+    retry: Effect.fnUntraced(function* (id, { force = false, inputs = {}, task } = {}) {
+      const contracts = yield* executor.contracts
+      yield* custody.takeOver(id, {
+        inputs,
+        enter: (state, at) =>
+          Effect.map(again(state, custody.planOf, contracts, task, force), (rerun) => ({
+            _tag: "RunRetried",
+            v: 1,
+            at,
+            owner,
+            ...rerun
+          }))
+      })
+    }),
+    fork: Effect.fnUntraced(function* (id, { from, workflow: edited, ...runOptions } = {}) {
+      const before = yield* state(id)
+      const workflow = edited ?? before.workflow
+      if (workflow === undefined) return yield* new RunNotFound({ run: id })
+      const contracts = yield* executor.contracts
+      const { dependents, index, tasks } = custody.planOf(workflow, contracts)
+      const first = from === undefined ? undefined : index.get(from)
+      if (from !== undefined && first === undefined) {
+        return yield* new TaskNotFound({ run: id, task: from, known: [...index.keys()] })
+      }
+      const rerun = new Set(first === undefined ? [] : [first])
+      for (const task of rerun) for (const next of dependents[task] ?? []) rerun.add(next)
+      const ids = [...rerun].map((task) => tasks[task]!.task.id)
+      const declared = workflow.inputs ?? {}
+      const kept = Object.entries(before.inputs).filter(([name]) => Object.hasOwn(declared, name))
+      return yield* create(
+        ulid(clock.currentTimeMillisUnsafe()),
+        workflow,
+        { folder: before.folder, ...runOptions, inputs: { ...Object.fromEntries(kept), ...runOptions.inputs } },
+        {
+          run: id,
+          rerun: ids,
+          reuse: (contracts) => before.workflow && new Reuse(custody.planOf(before.workflow, contracts), before, ids)
+        }
+      )
     }),
     remove: Effect.fnUntraced(function* (id) {
-      const { status } = yield* Watch.state(store, id)
+      const { status } = yield* state(id)
       if (!Run.isOver(status)) {
-        if (isDriving(id)) return yield* new LeaseLost({ run: id, heldBy: "this process" })
-        const claimed = yield* leases.claim(id, owner, { ttl })
+        if (custody.isDriving(id)) return yield* new LeaseLost({ run: id, heldBy: "this process" })
+        const claimed = yield* leases.claim(id, owner, { ttl: Custody.ttl })
         if (claimed !== true) return yield* new LeaseLost({ run: id, heldBy: claimed.heldBy })
       }
       yield* store.remove(id)
     }),
     call: (method, params, { provider, timeout, ...runOptions } = {}) =>
       run(single(method, params, provider, timeout), runOptions),
+    interrupted: leases.idle(scope, many),
     contracts: executor.contracts,
     health: Effect.flatMap(providers.all, (all) =>
       Effect.forEach(
@@ -338,6 +440,45 @@ const make = Effect.fnUntraced(function* (options: Options, feed: Feed) {
     )
   })
 })
+
+interface Forked {
+  readonly run: string
+  readonly rerun: ReadonlyArray<string>
+  readonly reuse: (contracts: ReadonlyArray<Contract>) => Reuse | undefined
+}
+
+/** What a retry does again; refused when the run is not over, or nothing in it has failed. */
+const again = (
+  state: Run.RunState,
+  planOf: Custody.Custody["planOf"],
+  contracts: ReadonlyArray<Contract>,
+  task: string | undefined,
+  force: boolean
+): Effect.Effect<Rerun.Rerun, InvalidState | TaskNotFound> => {
+  const { run, status, workflow } = state
+  if (workflow === undefined || !Run.isOver(status)) {
+    const expected = "one that is over: `resume` goes on with a run, `pause` and `cancel` end what is under way"
+    return Effect.fail(new InvalidState({ run, status, expected }))
+  }
+  const plan = planOf(workflow, contracts)
+  if (task === undefined) {
+    return status === "completed"
+      ? Effect.fail(new InvalidState({ run, status, expected: "a failed or cancelled one, or a task to run again" }))
+      : Effect.succeed(Rerun.failures(plan, state))
+  }
+  const planned = plan.tasks[plan.index.get(task) ?? -1]
+  if (planned === undefined) return Effect.fail(new TaskNotFound({ run, task, known: [...plan.index.keys()] }))
+  const known = state.tasks.get(planned.path)?.status
+  return known === "completed" && !force
+    ? Effect.fail(
+        new InvalidState({
+          run,
+          status,
+          expected: `one whose task "${task}" has not completed: that is run again by force`
+        })
+      )
+    : Effect.succeed(Rerun.task(plan, state, task))
+}
 
 /** A workflow of one task. Its params are values, not templates. */
 const single = (method: string, params: Schema.Json, provider?: string, timeout?: number): Workflow => ({
@@ -362,50 +503,3 @@ const literal = <A extends Schema.Json>(json: A): A =>
       typeof value === "string" ? value.replaceAll("${", () => "$${") : value
     )
   ) as A
-
-const readInputs = (workflow: Workflow, given: NonNullable<RunOptions["inputs"]>) =>
-  Effect.suspend(() => {
-    const declared = workflow.inputs ?? {}
-    const issues: Array<string> = []
-    const plain: Record<string, Schema.Json> = {}
-    const secret = new Map<string, string>()
-    for (const name of Object.keys(given)) {
-      if (!Object.hasOwn(declared, name)) {
-        issues.push(`there is no input "${name}" (declared: ${Object.keys(declared).join(", ") || "none"})`)
-      }
-    }
-    for (const [name, input] of Object.entries(declared)) {
-      const value = Object.hasOwn(given, name) ? given[name] : input.default
-      if (value === undefined) {
-        if (input.required) issues.push(`"${name}" is required`)
-        continue
-      }
-      for (const { message, path } of JsonSchemaCheck.check(input.schema, value, { quote: input.secret !== true })) {
-        issues.push(`"${[name, ...path].join(".")}" ${message}`)
-      }
-      if (input.secret !== true) plain[name] = value
-      else if (typeof value === "string") secret.set(name, value)
-      else issues.push(`"${name}" is secret and must be text`)
-    }
-    return issues.length > 0
-      ? Effect.fail(new InvalidInputs({ workflow: workflow.name, issues }))
-      : Effect.succeed({ plain, secret })
-  })
-
-/** What a journal does not hold must be given again. */
-const readSecretInputs = (workflow: Workflow, given: NonNullable<RunOptions["inputs"]>) => {
-  const inputs = Object.fromEntries(Object.entries(workflow.inputs ?? {}).filter(([, { secret }]) => secret === true))
-  return Effect.map(readInputs({ ...workflow, inputs }, given), ({ secret }) => secret)
-}
-
-const readEnv = (names: ReadonlyArray<string>) =>
-  Effect.map(
-    Effect.forEach(names, (name) =>
-      Effect.map(
-        Effect.orElseSucceed(Config.option(Config.String(name)), () => Option.none<string>()),
-        (value) => [name, Option.getOrUndefined(value)] as const
-      )
-    ),
-    (values): Record<string, string> =>
-      Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
-  )

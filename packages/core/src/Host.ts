@@ -1,12 +1,14 @@
 /** What a handler asks of the driver while it runs: chunks, usage, recorded calls, secret inputs. */
 import { Clock, Effect, type Schema } from "effect"
-import { NotSupported, SecretMissing } from "./Errors.ts"
+import { spend, type Spending } from "./Attempt.ts"
+import { QuestionExpired, SecretMissing } from "./Errors.ts"
 import type { Event } from "./Event.ts"
 import type { Call, Executor, Host } from "./Executor.ts"
 import type { Failure } from "./Failure.ts"
 import * as FailureData from "./Failure.ts"
 import { type Journal, type Writer, write } from "./Journal.ts"
 import type { Feed } from "./Live.ts"
+import type { Requests } from "./Requests.ts"
 import { addUsage, callPath, type TaskPath, type Usage } from "./Task.ts"
 import type { TaskRun } from "./TaskRun.ts"
 
@@ -18,7 +20,9 @@ export interface Options {
   readonly feed: Feed
   /** Results of calls that were recorded, by path; grows. */
   readonly calls: Map<TaskPath, Schema.Json>
+  readonly requests: Requests
   readonly secretInputs: ReadonlyMap<string, string>
+  readonly ledgers: (task: TaskRun) => ReadonlyArray<Spending>
   readonly used: (usage: Usage) => void
   /** The run is over: whoever still works for it is not heard any more. */
   readonly ended: () => boolean
@@ -36,7 +40,7 @@ export const make = (options: Options, task: TaskRun): Host => {
       }),
     usage: (usage) => Effect.sync(() => task.uses(usage)),
     call: (key, method, params, secrets) => nested(options, task, callPath(path, key), method, params, secrets),
-    answer: () => Effect.fail(new NotSupported({ feature: "suspending a task until it is answered" })),
+    answer: answer(options, task, path),
     secret: (input) => {
       const value = secretInputs.get(input)
       return value === undefined ? Effect.fail(new SecretMissing({ secret: `inputs.${input}` })) : Effect.succeed(value)
@@ -45,6 +49,20 @@ export const make = (options: Options, task: TaskRun): Host => {
 }
 
 // internal
+
+/** Asked by the task itself or by a call it makes, which stands at a path of its own. */
+const answer =
+  ({ ended, requests }: Options, task: TaskRun, path: TaskPath): Host["answer"] =>
+  (key, question) =>
+    Effect.suspend(() => {
+      if (ended()) return Effect.interrupt
+      const request = key === "" ? path : callPath(path, key)
+      const found = requests.answered(request)
+      if (found?._tag === "Answered") return Effect.succeed(found.value)
+      if (found?._tag === "Expired") return Effect.fail(FailureData.of(new QuestionExpired({ request })))
+      task.asked ??= { request, question }
+      return Effect.undefined
+    })
 
 /**
  * Carried out once a run: recorded before the handler sees it, so that the handler run again gets the same. What was
@@ -60,7 +78,7 @@ const nested = (
 ): Effect.Effect<Schema.Json, Failure> =>
   Effect.uninterruptibleMask(
     Effect.fnUntraced(function* (restore): Effect.fn.Return<Schema.Json, Failure> {
-      const { calls, ended, executor, journal, used, writer } = options
+      const { calls, ended, executor, journal, ledgers, used, writer } = options
       if (ended()) return yield* Effect.interrupt
       const known = calls.get(path)
       if (known !== undefined) return known
@@ -68,27 +86,26 @@ const nested = (
       const started = writer.now(clock)
       const began = clock.monotonicTimeNanosUnsafe()
       let usage: Usage | undefined
+      const uses = (more: Usage) => (usage = addUsage(usage, more))
+      const call: Call = {
+        run: writer.run,
+        task: path,
+        attempt: 1,
+        method,
+        params,
+        ...(secrets === undefined ? {} : { secrets }),
+        priority: task.planned.priority,
+        idempotencyKey: `${task.idempotencyKey}${path.slice(task.path.length)}`
+      }
+      const host: Host = {
+        ...make(options, task),
+        usage: (more) => Effect.sync(() => uses(more)),
+        // a call made by a call has its own place below it
+        call: (key, name, made, hidden) => nested(options, task, callPath(path, key), name, made, hidden),
+        answer: answer(options, task, path)
+      }
       const { result, provider } = yield* Effect.onError(
-        restore(
-          executor.execute(
-            {
-              run: writer.run,
-              task: path,
-              attempt: 1,
-              method,
-              params,
-              ...(secrets === undefined ? {} : { secrets }),
-              priority: task.planned.priority,
-              idempotencyKey: `${writer.run}/${path}`
-            },
-            {
-              ...make(options, task),
-              usage: (more) => Effect.sync(() => (usage = addUsage(usage, more))),
-              // a call made by a call has its own place below it
-              call: (key, name, made, hidden) => nested(options, task, callPath(path, key), name, made, hidden)
-            }
-          )
-        ),
+        restore(spend(executor, call, ledgers(task), task, uses, () => usage?.calls, executor.execute(call, host))),
         // a call that fails is not recorded: the attempt that made it has used this
         () => Effect.sync(() => usage !== undefined && task.uses(usage))
       )

@@ -9,7 +9,12 @@ import type { Entry, Mapping, Node } from "./Position.ts"
 import { schemaTypes, schemaWords } from "./Spelling.ts"
 import type { Input } from "./Workflow.ts"
 
-export const read = (entry: Entry | undefined, complaints: Complaints): Record<string, Input> | undefined => {
+/** `nested`: of a workflow that another gives its inputs to. */
+export const read = (
+  entry: Entry | undefined,
+  nested: boolean,
+  complaints: Complaints
+): Record<string, Input> | undefined => {
   const node = Field.mapping(entry, "`inputs`", complaints)
   if (node === undefined) return undefined
   const inputs: Array<readonly [string, Input]> = []
@@ -19,10 +24,18 @@ export const read = (entry: Entry | undefined, complaints: Complaints): Record<s
       complaints.add(entry.key, "invalid-name", `"${name}" is no name for an input, expected ${expected}`)
     }
     const spec = Field.mapping(entry, `input "${name}"`, complaints)
-    if (spec !== undefined) inputs.push([name, one(spec, complaints)])
+    if (spec === undefined) continue
+    inputs.push([name, one(spec, complaints)])
+    const secret = spec.entries.get("secret")
+    if (nested && secret?.value.value === true) {
+      complaints.add(secret.key, "misplaced-secret", secretInput)
+    }
   }
   return Object.fromEntries(inputs)
 }
+
+/** Why an input of a nested workflow is refused. */
+export const secretInput = "an input of a nested workflow cannot be secret: list the secret under its own `secrets`"
 
 // internal
 

@@ -6,6 +6,7 @@
 import { type Clock, Context, Effect, Exit, Layer, Scheduler } from "effect"
 import { LeaseLost, type StoreError, type WrittenByNewer } from "./Errors.ts"
 import * as Event from "./Event.ts"
+import { pack } from "./LargeValue.ts"
 import { type Append, type NewEvent, type RunSummary, Store, type StoredEvent } from "./Store.ts"
 
 export type JournalError = StoreError | LeaseLost | WrittenByNewer
@@ -48,21 +49,27 @@ interface Group {
   readonly stored: Array<NewEvent>
   /** How many of them are known to stand in the store. */
   written: number
+  blobs: Append["blobs"] | undefined
   summary: RunSummary | undefined
   readonly scope: string | undefined
+  /** Not written when something was posted before it. */
+  readonly unlessPosted: boolean
   readonly told: Array<Then>
+}
+
+export interface Options {
+  readonly summary?: RunSummary
+  /** Of a run that these events create. */
+  readonly scope?: string
+  /** When something was posted meanwhile, the writer is told of that, and these events are not written. Default false. */
+  readonly unlessPosted?: boolean
 }
 
 export class Journal extends Context.Service<
   Journal,
   {
     /** `LeaseLost` when somebody else drives the run: then nothing of the group was written. */
-    readonly append: (
-      writer: Writer,
-      events: ReadonlyArray<Event.Event>,
-      then: Then,
-      options?: { readonly summary?: RunSummary; readonly scope?: string }
-    ) => void
+    readonly append: (writer: Writer, events: ReadonlyArray<Event.Event>, then: Then, options?: Options) => void
     /** Looks whether somebody has posted to the run, and tells the writer. */
     readonly sync: (writer: Writer) => Effect.Effect<void, JournalError>
   }
@@ -73,7 +80,7 @@ export const write = (
   journal: Journal["Service"],
   writer: Writer,
   events: ReadonlyArray<Event.Event>,
-  options?: { readonly summary?: RunSummary; readonly scope?: string }
+  options?: Options
 ): Effect.Effect<void, JournalError> => Effect.callback((resume) => journal.append(writer, events, resume, options))
 
 export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
@@ -94,14 +101,18 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
           after: writer.sequence,
           stored: [],
           written: 0,
+          blobs: undefined,
           summary: undefined,
           scope: options?.scope,
+          unlessPosted: options?.unlessPosted === true,
           told: []
         }
         waiting.push(group)
       }
       for (const event of events) {
-        group.stored.push({ at: event.at, kind: event._tag, json: Event.encode(event) })
+        const { blobs, json } = pack(event)
+        group.stored.push({ at: event.at, kind: event._tag, json })
+        if (blobs.length > 0) group.blobs = [...(group.blobs ?? []), ...blobs]
       }
       if (options?.summary !== undefined) group.summary = options.summary
       group.told.push(then)
@@ -211,19 +222,24 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
           else yield* foreign(group.writer, stored)
           group.after = stored.sequence
         }
+        if (group.unlessPosted && found.length > 0 && group.written === 0) return []
         return group.stored.slice(group.written)
       })
 
     /** What somebody else has written: a post is passed on, another driver means that the lease is lost. */
-    const foreign = (writer: Writer, stored: StoredEvent): Effect.Effect<void, JournalError> =>
-      Effect.flatMap(Event.decode(writer.run, stored.kind, stored.json), (event) => {
-        if (!Event.isPost(event)) {
-          const heldBy = event._tag === "RunResumed" ? event.owner : "another process"
-          return (writer.failed = Exit.fail(new LeaseLost({ run: writer.run, heldBy })))
-        }
-        writer.at = Math.max(writer.at, event.at)
-        return Effect.sync(() => writer.onPost(event))
+    const foreign = (writer: Writer, { json, kind }: StoredEvent): Effect.Effect<void, JournalError> =>
+      Effect.suspend(() => {
+        const known = Event.isPost(kind) || kind === "RunResumed" || kind === "RunRetried"
+        if (!known) return lost(writer, "another process")
+        return Effect.flatMap(Event.decode(writer.run, kind, json), (event) => {
+          if (event._tag === "RunResumed" || event._tag === "RunRetried") return lost(writer, event.owner)
+          writer.at = Math.max(writer.at, event.at)
+          return Effect.sync(() => writer.onPost(event))
+        })
       })
+
+    const lost = (writer: Writer, heldBy: string) =>
+      (writer.failed = Exit.fail(new LeaseLost({ run: writer.run, heldBy })))
 
     const everything = (run: string, after: number): Effect.Effect<ReadonlyArray<StoredEvent>, StoreError> =>
       Effect.flatMap(store.read(run, after, page), (first) =>
@@ -275,12 +291,13 @@ const isBusy = ({ busy, next }: Writer): boolean => busy || next !== undefined
 
 const isNonEmpty = <A>(items: ReadonlyArray<A>): items is readonly [A, ...Array<A>] => items.length > 0
 
-const toAppend = ({ after, scope, stored, summary, writer }: Group): Append => ({
+const toAppend = ({ after, blobs, scope, stored, summary, writer }: Group): Append => ({
   run: writer.run,
   after,
   // Safe: a group is opened with its first event.
   events: stored as unknown as Append["events"],
   ...(after === 0 ? { owner: writer.owner } : {}),
   ...(after === 0 && scope !== undefined ? { scope } : {}),
+  ...(blobs === undefined ? {} : { blobs }),
   ...(summary === undefined ? {} : { summary })
 })

@@ -19,6 +19,10 @@ type Listener = (live: Live, after: number) => void
 export class Feed {
   readonly #listeners = new Map<string, Set<Listener>>()
 
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
   publish(run: string, live: Live, after: number): void {
     const listeners = this.#listeners.get(run)
     if (listeners !== undefined) for (const listener of listeners) listener(live, after)

@@ -70,6 +70,12 @@ export const inValue = (value: Schema.Json | undefined, path: Path, from: number
   return found
 }
 
+/** In a result that is no task's own: `previous`, and `result` in `until`. */
+export const inResult = (result: Schema.Json | undefined, path: Path): Schema.Json | undefined => {
+  const [step] = path
+  return result === undefined || step === undefined ? result : inValue(first(result, step), path, 1)
+}
+
 /** Why `inTask` finds nothing: what was asked for, what exists there, and the nearest name. Never a value. */
 export const missingInTask = (id: string, view: View | undefined, path: Path): string => {
   const task = `task "${id}"`
@@ -92,7 +98,9 @@ export const missingInTask = (id: string, view: View | undefined, path: Path): s
 export const missingInRoot = (root: Root, value: Schema.Json | undefined, path: Path): string =>
   value === undefined
     ? `there is no \`${root}\` here`
-    : nothingAt(`\`${root}\``, path, (part) => inValue(value, part, 0), false)
+    : isResult(root)
+      ? nothingAt(`\`${root}\``, path, (part) => inResult(value, part), true)
+      : nothingAt(`\`${root}\``, path, (part) => inValue(value, part, 0), false)
 
 /** A path as it is written behind a name: `.rows[0]["two words"]`. */
 export const format = (path: Path): string =>
@@ -107,6 +115,9 @@ export const format = (path: Path): string =>
     .join("")
 
 // internal
+
+/** Its first step chooses, as in the result of a task. */
+const isResult = (root: Root): boolean => root === "result" || root === "previous"
 
 const isList = (value: Schema.Json | undefined): value is Schema.JsonArray => Array.isArray(value)
 
@@ -192,6 +203,7 @@ const readOf = (one: Alternative): ((scope: Scope) => Schema.Json | undefined) =
     }
     case "root": {
       const { path, root } = one
+      if (isResult(root)) return (scope) => inResult(scope.root(root), path)
       return (scope) => inValue(scope.root(root), path, 0)
     }
     case "literal":

@@ -148,16 +148,20 @@ const leases = (state: State): Leases["Service"] => {
     until.set(owner, Math.max(until.get(owner) ?? 0, end))
   }
 
+  const free = (scope: string, n: number, now: number) =>
+    [...runs]
+      .filter(([, run]) => run.scope === scope && dueAt(run) <= now && !isAlive(run.owner, now))
+      .toSorted(([a, x], [b, y]) => dueAt(x) - dueAt(y) || Cursor.compareText(a, b))
+      .slice(0, Math.max(0, n))
+
   return Leases.of({
     take: (owner, scope, n, ttl) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const free = [...runs]
-          .filter(([, run]) => run.scope === scope && dueAt(run) <= now && !isAlive(run.owner, now))
-          .toSorted(([a, x], [b, y]) => dueAt(x) - dueAt(y) || Cursor.compareText(a, b))
-          .slice(0, Math.max(0, n))
-        for (const [id, run] of free) give(id, run, owner, now + ttl)
-        return free.map(([id]) => id)
+        const taken = free(scope, n, now)
+        for (const [id, run] of taken) give(id, run, owner, now + ttl)
+        return taken.map(([id]) => id)
       }),
+    idle: (scope, n) => Effect.map(Clock.currentTimeMillis, (now) => free(scope, n, now).map(([id]) => id)),
     claim: (id, owner, { force = false, ttl }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const run = runs.get(id)

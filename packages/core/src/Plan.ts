@@ -4,8 +4,8 @@ import * as Condition from "./Condition.ts"
 import { type Contract, type Mark, marks } from "./Contract.ts"
 import { isArray, isObject, type JsonArray } from "./Json.ts"
 import * as Reference from "./Reference.ts"
-import { path, type Task, type TaskPath } from "./Task.ts"
-import type { Workflow } from "./Workflow.ts"
+import { path, type TaskPath } from "./Task.ts"
+import type { Task, Workflow } from "./Workflow.ts"
 
 export interface PlannedTask {
   readonly task: Task
@@ -18,6 +18,12 @@ export interface PlannedTask {
   readonly conditionPerItem: boolean
   /** Of a `foreach`: where its items come from. */
   readonly each: Reference.Template | Condition.Condition | undefined
+  /** Of a `repeat`: whether it is over. */
+  readonly until: Condition.Condition | undefined
+  /** Of a nested workflow. One for all its instances. */
+  readonly nested: Plan | undefined
+  /** Takes the place of method and params in the cache's key. */
+  readonly cacheKey: Reference.Template | undefined
   /** Numbers of the tasks that must be over first. */
   readonly dependencies: ReadonlyArray<number>
   /** Those of them that it needs a value of. */
@@ -41,8 +47,15 @@ export interface Plan {
   readonly priorities: boolean
 }
 
-/** `contracts` say which params are code or files; a method they do not know counts as writing. */
-export const make = (workflow: Workflow, contracts: ReadonlyMap<string, Contract>): Plan => {
+/**
+ * `contracts` say which params are code or files; a method they do not know counts as writing. `priority`: of tasks that
+ * have none.
+ */
+export const make = (
+  workflow: Workflow,
+  contracts: ReadonlyMap<string, Contract>,
+  priority = workflow.priority ?? 2
+): Plan => {
   const names = Reference.names(workflow)
   const index = new Map(workflow.tasks.map(({ id }, number) => [id, number]))
   const secrets = new Set(
@@ -53,7 +66,11 @@ export const make = (workflow: Workflow, contracts: ReadonlyMap<string, Contract
     const contract = contracts.get(method)
     return contract === undefined ? noMarks : marks(contract)
   })
-  const numbers = (ids: Iterable<string>) => {
+  const filesOf = memo((method: string) =>
+    [...marksOf(method)].flatMap(([name, mark]) => (mark.kind === "file" ? [{ name, urls: mark.urls === true }] : []))
+  )
+  const numbers = (ids: ReadonlyArray<string>): ReadonlyArray<number> => {
+    if (ids.length === 0) return none
     const found = new Set<number>()
     for (const id of ids) {
       const number = index.get(id)
@@ -66,29 +83,41 @@ export const make = (workflow: Workflow, contracts: ReadonlyMap<string, Contract
     const params = compileParams(task, marksOf(task.method), names, secrets)
     const condition = task.if === undefined ? undefined : Condition.compile(task.if, names, secrets)
     const each = compileEach(task, names, secrets)
-    const expressions = [...(condition === undefined ? [] : [condition]), ...(isCondition(each) ? [each] : [])]
-    const references = [...params.references, ...(each === undefined || isCondition(each) ? [] : each.references)]
-    const needs = numbers([...references.flatMap(Reference.needs), ...expressions.flatMap((one) => one.needs)])
-    const dependencies = numbers([
-      ...(task.dependencies ?? []),
-      ...references.flatMap(Reference.tasks),
-      ...expressions.flatMap((one) => one.tasks)
-    ])
+    const until = task.repeat === undefined ? undefined : Condition.compile(task.repeat.until, names, secrets)
+    const cacheKey = task.cache?.key === undefined ? undefined : Reference.compile(task.cache.key, names, secrets)
+    const own = task.priority ?? priority
+    const needed: Array<string> = []
+    const spoken: Array<string> = task.dependencies === undefined ? [] : [...task.dependencies]
+    for (const one of [params, cacheKey, each, condition, until]) {
+      if (one === undefined) continue
+      if (isCondition(one)) {
+        needed.push(...one.needs)
+        spoken.push(...one.tasks)
+      } else {
+        for (const reference of one.references) {
+          needed.push(...Reference.needs(reference))
+          spoken.push(...Reference.tasks(reference))
+        }
+      }
+    }
+    const needs = numbers(needed)
+    const dependencies = numbers(spoken)
     for (const dependency of dependencies) dependents[dependency]?.push(number)
     return {
       task,
       path: path(task.id),
       params,
-      files: [...marksOf(task.method)].flatMap(([name, mark]) =>
-        mark.kind === "file" && Object.hasOwn(task.params, name) ? [{ name, urls: mark.urls === true }] : []
-      ),
+      files: filesOf(task.method).filter(({ name }) => Object.hasOwn(task.params, name)),
       condition,
       conditionPerItem: condition?.roots.some((root) => root === "item" || root === "index") ?? false,
       each,
+      until,
+      nested: task.workflow === undefined ? undefined : make(task.workflow, contracts, own),
+      cacheKey,
       dependencies,
       needs,
-      effects: contracts.get(task.method)?.effects ?? "writes",
-      priority: task.priority ?? workflow.priority ?? 2
+      effects: task.effects ?? contracts.get(task.method)?.effects ?? "writes",
+      priority: own
     }
   })
 
@@ -141,6 +170,7 @@ export const isCondition = (each: Reference.Template | Condition.Condition | und
 // internal
 
 const noMarks: ReadonlyMap<string, Mark> = new Map()
+const none: ReadonlyArray<number> = []
 
 const memo = <A>(make: (key: string) => A): ((key: string) => A) => {
   const known = new Map<string, A>()

@@ -7,6 +7,7 @@ import type { Contract } from "./Contract.ts"
 import { InvalidParams, InvalidResult, MethodNotFound, ProviderRefused } from "./Errors.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
+import * as Json from "./Json.ts"
 import type { Method } from "./Method.ts"
 import * as Protocol from "./Protocol.ts"
 import { Providers } from "./Providers.ts"
@@ -35,6 +36,8 @@ export interface Provider {
   /** Upper bound of what a call may use; `{}` when unknown. */
   readonly estimate: (method: string, params: Schema.Json) => Effect.Effect<Usage>
   readonly health: Effect.Effect<Health>
+  /** `make` has made it: what `call` gives is known to be JSON. Default false. */
+  readonly isChecked?: boolean
 }
 
 type Handler<M extends Method> = (
@@ -81,6 +84,7 @@ export const make = <M extends Record<string, Method>>(
     }
     const contracts = Protocol.contracts(protocol).filter(({ method }) => calls.has(method))
     return Effect.succeed<Provider>({
+      isChecked: true,
       name,
       protocol: protocol.id,
       concurrency,
@@ -129,22 +133,9 @@ const checked = (name: string, method: Method, handler: AnyHandler): Call => {
       if (Result.isFailure(output)) {
         return Effect.fail(new InvalidResult({ method: name, issue: output.failure.message }))
       }
-      return isDeep(output.success)
-        ? Effect.fail(new InvalidResult({ method: name, issue: `it is nested more than ${maxDepth} deep` }))
+      return Json.isDeep(output.success)
+        ? Effect.fail(new InvalidResult({ method: name, issue: `it is nested more than ${Json.maxDepth} deep` }))
         : Effect.succeed(output.success)
     })
   }
-}
-
-/** Lists and objects inside each other in a result. What is deeper than the call stack cannot be written as JSON. */
-const maxDepth = 1000
-
-const isDeep = (json: Schema.Json): boolean => {
-  const isNested = (value: Schema.Json) => typeof value === "object" && value !== null
-  let level = [json].filter(isNested)
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth === maxDepth) return true
-    level = level.flatMap((value) => Object.values(value ?? {}).filter(isNested))
-  }
-  return false
 }

@@ -23,6 +23,8 @@ const believed = 5000
 
 interface Serving {
   readonly byMethod: ReadonlyMap<string, ReadonlyArray<Provider>>
+  /** Of methods that one alone serves: made once, for every task asks. */
+  readonly only: ReadonlyMap<string, Effect.Effect<Provider>>
   /** By name: those that could not say what they can do. The others go on serving. */
   readonly silent: ReadonlyMap<string, Failure>
 }
@@ -59,7 +61,12 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
               for (const { method } of contracts.success)
                 byMethod.set(method, [...(byMethod.get(method) ?? []), provider])
           }
-          const found = { byMethod, silent }
+          const only = new Map(
+            [...byMethod].flatMap(([method, [first, ...others]]) =>
+              first === undefined || others.length > 0 ? [] : [[method, Effect.succeed(first)]]
+            )
+          )
+          const found = { byMethod, only, silent }
           // who came, went or changed while the others were asked is not in it
           if (changes === before) serving = found
           return found
@@ -109,8 +116,10 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
           yield* Effect.forkScoped(Stream.runForEach(provider.changes, () => stale))
         }),
       all: Effect.sync(() => [...onDuty.values()]),
-      choose: (method, _params, name) =>
-        Effect.flatMap(index, ({ byMethod, silent }): Effect.Effect<Provider, Failure> => {
+      choose: (method, _params, name) => {
+        const only = name === undefined ? serving?.only.get(method) : undefined
+        if (only !== undefined) return only
+        return Effect.flatMap(index, ({ byMethod, silent }): Effect.Effect<Provider, Failure> => {
           const candidates = byMethod.get(method) ?? []
           const known = candidates.map((provider) => provider.name)
           const [first] = candidates
@@ -127,7 +136,8 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
             )
           }
           return name !== undefined || candidates.length === 1 ? Effect.succeed(chosen) : healthiest(candidates, chosen)
-        }),
+        })
+      },
       changes: Stream.fromPubSub(changed)
     })
   })

@@ -1,7 +1,8 @@
 /** Masks secret values in what is recorded or shown. Values of fewer than 8 characters are left: they hit by chance. */
 import type { Schema } from "effect"
 import { type Failure, of } from "./Failure.ts"
-import type { Chunk } from "./Task.ts"
+import { isObject } from "./Json.ts"
+import type { Chunk, Question } from "./Task.ts"
 
 /** Characters that a value has at least that is looked for. */
 export const least = 8
@@ -56,5 +57,16 @@ export const chunk = (mask: Mask, chunk: Chunk): Chunk => {
       return chunk.message === undefined ? chunk : { ...chunk, message: String(mask(chunk.message)) }
     case "Log":
       return { ...chunk, message: String(mask(chunk.message)) }
+  }
+}
+
+/** What is asked is recorded, and shown to whoever may answer. */
+export const question = (mask: Mask, { data, prompt, schema, ...rest }: Question): Question => {
+  const masked = schema === undefined ? null : mask(schema)
+  return {
+    ...rest,
+    ...(prompt === undefined ? {} : { prompt: String(mask(prompt)) }),
+    ...(!isObject(masked) ? {} : { schema: masked }),
+    ...(data === undefined ? {} : { data: mask(data) })
   }
 }

@@ -35,6 +35,15 @@ export const tasks = (reference: Reference): ReadonlyArray<string> => [
   ...new Set(reference.alternatives.flatMap((one) => (one.kind === "task" ? [one.task] : [])))
 ]
 
+/** A reference to the whole result of a task, written so that it means no other. */
+export const ofTask = (id: string, names: Names): string => {
+  const plain = `\${${id}}`
+  const [part, more] = parse(plain, names)
+  const [one, other] = part === undefined || typeof part === "string" ? [] : part.alternatives
+  const isIt = one?.kind === "task" && one.task === id && one.path.length === 0 && one.status !== true
+  return isIt && more === undefined && other === undefined ? plain : `\${tasks[${JSON.stringify(id)}]}`
+}
+
 /** A JSON tree compiled once. */
 export interface Template {
   /** In document order, each with its place in the tree. */
@@ -176,8 +185,18 @@ const resolver = (
 
 type Copy = { [key: Step]: Schema.Json }
 
-const compileText = (text: string, names: Names, secretInputs: ReadonlySet<string>): Text =>
-  compileParts(parse(text, names).map((part) => (typeof part === "string" ? part : concealed(part, secretInputs))))
+/** Many tasks of a large workflow say the same: what a text means is found out once a workflow. */
+const texts = new WeakMap<Names, Map<string, Text>>()
+
+const compileText = (text: string, names: Names, secretInputs: ReadonlySet<string>): Text => {
+  const known = texts.get(names)?.get(text)
+  if (known !== undefined && secretInputs.size === 0) return known
+  const compiled = compileParts(
+    parse(text, names).map((part) => (typeof part === "string" ? part : concealed(part, secretInputs)))
+  )
+  if (secretInputs.size === 0) texts.set(names, (texts.get(names) ?? new Map()).set(text, compiled))
+  return compiled
+}
 
 const compileParts = (parts: ReadonlyArray<string | Reference>): Text => {
   const references = parts.filter((part) => typeof part !== "string")

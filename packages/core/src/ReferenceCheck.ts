@@ -2,7 +2,7 @@
  * `${…}` and expressions of a workflow: whether what they speak of is there, is declared, and may be spoken of in that
  * place. What is found about dependencies goes into the graph of `Check`.
  */
-import type { Schema } from "effect"
+import type { JsonSchema, Schema } from "effect"
 import * as Condition from "./Condition.ts"
 import type { Contract } from "./Contract.ts"
 import { nearest } from "./Diagnostic.ts"
@@ -10,35 +10,43 @@ import type { At, Say } from "./Complaints.ts"
 import { some } from "./JsonSchemaWords.ts"
 import * as Reference from "./Reference.ts"
 import { dead, isOpen } from "./ResultPath.ts"
-import type { Root, Task } from "./Task.ts"
+import * as TaskResult from "./TaskResult.ts"
 import type { CanonicalPath } from "./WorkflowFile.ts"
-import type { Workflow } from "./Workflow.ts"
+import type { Task, Workflow } from "./Workflow.ts"
 
 /** That one task depends on another, and where it says so. */
 export type Depend = (task: number, on: string, at: At) => void
 
-/** `methods`: contracts by method; without one, paths into the results of a task are not looked at. */
+/**
+ * `methods`: contracts by method; without one, paths into the results of a task are not looked at. `outer`: names of the
+ * tasks around a nested workflow, which nothing in it may speak of. What is nested in it is not looked at.
+ */
 export const references = (
   workflow: Workflow,
   methods: ReadonlyMap<string, Contract>,
+  outer: Reference.Names | undefined,
   depend: Depend,
   say: Say
 ): void => {
-  const known = knownOf(workflow, methods)
+  const known = knownOf(workflow, methods, outer)
   for (const [number, task] of workflow.tasks.entries()) {
-    const place = (key: string): Place => ({
-      path: ["tasks", number, key],
+    const place = (key: string, path: CanonicalPath = [key]): Place => ({
+      path: ["tasks", number, ...path],
       key,
-      isFan: task.foreach !== undefined,
+      task,
       depend: (on, at) => depend(number, on, at)
     })
-    template(task.params, place("params"), known, say)
+    template(task.params, place(task.workflow === undefined ? "params" : "inputs", ["params"]), known, say)
     if (task.if !== undefined) expression(task.if, place("if"), known, say)
     if (typeof task.foreach === "string") expression(task.foreach, place("foreach"), known, say)
     else if (task.foreach !== undefined) template(task.foreach, place("foreach"), known, say)
+    if (task.repeat !== undefined) expression(task.repeat.until, place("until", ["repeat", "until"]), known, say)
+    if (task.cache?.key !== undefined) template(task.cache.key, place("cache.key", ["cache", "key"]), known, say)
   }
+  const isListed = resultsAsTheyAre(workflow, known.names)
   for (const [name, value] of Object.entries(workflow.outputs ?? {})) {
-    template(value, { path: ["outputs", name], key: "outputs", isFan: false, depend: () => {} }, known, say)
+    const key = outer !== undefined && isListed ? "results" : "outputs"
+    template(value, { path: ["outputs", name], key, task: undefined, depend: () => {} }, known, say)
   }
 }
 
@@ -46,10 +54,10 @@ export const references = (
 
 interface Place {
   readonly path: CanonicalPath
-  /** The task's key, or `outputs`. */
+  /** The key of the task in its document, or `outputs`; `results` of a nested workflow that has no outputs of its own. */
   readonly key: string
-  /** Of a task with `foreach`. */
-  readonly isFan: boolean
+  /** Whose it is. */
+  readonly task: Task | undefined
   readonly depend: (on: string, at: At) => void
 }
 
@@ -57,49 +65,68 @@ interface Place {
 interface Known {
   readonly workflow: Workflow
   readonly names: Reference.Names
+  /** Around it. `undefined`: it is not nested. */
+  readonly outer: Reference.Names | undefined
   readonly secretInputs: ReadonlySet<string>
   readonly tasks: ReadonlyMap<string, Task>
   /** Why a task may have no value, by its id. */
   readonly unsure: ReadonlyMap<string, string>
-  readonly methods: ReadonlyMap<string, Contract>
+  /** What is known of a task's result. */
+  readonly schemaOf: (task: Task) => JsonSchema.JsonSchema | undefined
 }
 
-const knownOf = (workflow: Workflow, methods: ReadonlyMap<string, Contract>): Known => {
-  const names = Reference.names(workflow)
-  const unsure = new Map<string, string>()
-  for (const task of workflow.tasks) {
-    // an item that is skipped or fails is left out of the list
-    const isPerItem =
-      task.if !== undefined &&
-      task.foreach !== undefined &&
-      Condition.compile(task.if, names).roots.some((root) => root === "item" || root === "index")
-    if (task.if !== undefined && !isPerItem) unsure.set(task.id, "may be skipped (it has an `if`)")
-    else if (task.on_error === "continue" && task.foreach === undefined) {
-      unsure.set(task.id, "may fail and the run goes on (`on_error: continue`)")
-    }
-  }
+const knownOf = (
+  workflow: Workflow,
+  methods: ReadonlyMap<string, Contract>,
+  outer: Reference.Names | undefined
+): Known => {
+  const nested = new Map<Task, JsonSchema.JsonSchema | undefined>()
   return {
     workflow,
-    names,
+    names: Reference.names(workflow),
+    outer,
     secretInputs: new Set(
       Object.entries(workflow.inputs ?? {}).flatMap(([name, { secret }]) => (secret === true ? [name] : []))
     ),
     tasks: new Map(workflow.tasks.map((task) => [task.id, task])),
-    unsure,
-    methods
+    unsure: TaskResult.unsure(workflow),
+    schemaOf: (task) => {
+      if (task.workflow === undefined) return TaskResult.schemaOf(task, methods)
+      if (!nested.has(task)) nested.set(task, TaskResult.schemaOf(task, methods))
+      return nested.get(task)
+    }
   }
 }
+
+/** What the reader makes the outputs of a nested workflow that has none: nobody asked for each of them. */
+const resultsAsTheyAre = ({ outputs = {}, tasks }: Workflow, names: Reference.Names): boolean =>
+  Object.keys(outputs).length === tasks.length && tasks.every(({ id }) => outputs[id] === Reference.ofTask(id, names))
 
 const template = (value: Schema.Json, place: Place, known: Known, say: Say): void => {
   for (const reference of Reference.compile(value, known.names, known.secretInputs).references) {
     const at: At = { path: [...place.path, ...reference.at], offset: reference.offset }
     for (const one of reference.alternatives) {
-      if (one.kind === "unknown") {
-        say(at, "unknown-reference", `${short(reference.raw)}: ${one.issue}`, { suggestion: one.suggestion })
-      } else alternative(one, at, place, known, say)
+      if (one.kind === "unknown") unknown(one, reference, at, known, say)
+      else alternative(one, at, place, known, say)
     }
     open(reference, at, place, known, say)
     for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
+  }
+}
+
+const unknown = (
+  { issue, suggestion }: Extract<Reference.Alternative, { readonly kind: "unknown" }>,
+  { raw }: Reference.Reference,
+  at: At,
+  { outer = new Map() }: Known,
+  say: Say
+): void => {
+  const [around] = outer.size === 0 ? [] : Reference.parse(raw, outer)
+  const [task] = around === undefined || typeof around === "string" ? [] : Reference.tasks(around)
+  if (task === undefined) say(at, "unknown-reference", `${short(raw)}: ${issue}`, { suggestion })
+  else {
+    const message = `${short(raw)}: "${task}" is a task outside of the nested workflow: give its value under \`inputs\``
+    say(at, "unknown-reference", message)
   }
 }
 
@@ -125,13 +152,15 @@ const open = ({ alternatives }: Reference.Reference, at: At, { key }: Place, kno
   const [one, other] = alternatives
   if (one?.kind !== "task" || one.status === true || other !== undefined) return
   const target = known.tasks.get(one.task)
-  const contract = target === undefined ? undefined : known.methods.get(target.method)
-  if (target === undefined || contract === undefined) return
+  const schema = target === undefined ? undefined : known.schemaOf(target)
+  if (target === undefined || schema === undefined) return
   const each = target.foreach !== undefined
-  if (!isOpen(contract.result, one.path, each) || dead(contract.result, one.path, each) !== undefined) return
+  if (!isOpen(schema, one.path, each) || dead(schema, one.path, each) !== undefined) return
   const field = `the result of "${one.task}" (${target.method}) need not have "${String(one.path.find((step) => typeof step === "string"))}"`
   const remedy =
-    key === "if" || key === "foreach" ? "ask with `has(...)` first" : "`??` and another value goes on without it"
+    key === "if" || key === "foreach" || key === "until"
+      ? "ask with `has(...)` first"
+      : "`??` and another value goes on without it"
   say(
     at,
     "may-be-missing",
@@ -153,35 +182,43 @@ const alternative = (
   if (one.kind === "task") {
     place.depend(one.task, at)
     if (one.status === undefined && !optional) path(one, at, known, say)
-  } else if (one.kind === "root") root(one.root, one.path, at, place, known, say)
+  } else if (one.kind === "root") root(one, at, place, known, say, optional)
   else if (one.kind === "secret") secret(one.name, at, place, known, say)
 }
 
 const path = (
   { path, task }: Extract<Reference.Alternative, { readonly kind: "task" }>,
   at: At,
-  { methods, tasks }: Known,
+  { schemaOf, tasks }: Known,
   say: Say
 ): void => {
   const target = tasks.get(task)
-  const contract = target === undefined ? undefined : methods.get(target.method)
-  if (target === undefined || contract === undefined) return
-  const found = dead(contract.result, path, target.foreach !== undefined)
+  const schema = target === undefined ? undefined : schemaOf(target)
+  if (target === undefined || schema === undefined) return
+  const found = dead(schema, path, target.foreach !== undefined)
   if (found === undefined) return
   const message = `the result of "${task}" (${target.method}): ${found.message}`
   const { certain, suggestion } = found
   say(at, "unknown-field", message, { suggestion, severity: certain ? "error" : "warning" })
 }
 
-const root = (root: Root, path: Reference.Path, at: At, place: Place, known: Known, say: Say): void => {
+const root = (
+  { path, root }: Extract<Reference.Alternative, { readonly kind: "root" }>,
+  at: At,
+  place: Place,
+  known: Known,
+  say: Say,
+  optional: boolean
+): void => {
   const { env = [], inputs = {} } = known.workflow
   const name = path[0] === undefined ? undefined : String(path[0])
   if (root === "item" || root === "index") {
     if (place.key === "foreach")
       say(at, "misplaced-reference", `\`${root}\` is there once the list is: not in the \`foreach\` itself`)
-    else if (!place.isFan) say(at, "misplaced-reference", `\`${root}\` is there only in a task with \`foreach\``)
+    else if (place.task?.foreach === undefined)
+      say(at, "misplaced-reference", `\`${root}\` is there only in a task with \`foreach\`${given(known)}`)
   } else if (root === "previous" || root === "iteration" || root === "result") {
-    say(at, "misplaced-reference", `\`${root}\` is there only in a task with \`repeat\``)
+    iterated(root, optional ? [] : path, at, place, known, say)
   } else if (root === "inputs" && name !== undefined && !Object.hasOwn(inputs, name)) {
     const declared = Object.keys(inputs)
     const message = `the input "${name}" is not declared under \`inputs\`${declared.length === 0 ? "" : `, expected ${some(declared)}`}`
@@ -195,11 +232,45 @@ const root = (root: Root, path: Reference.Path, at: At, place: Place, known: Kno
   }
 }
 
+/** What is there in a task with `repeat` alone, and there not everywhere. */
+const iterated = (
+  root: "previous" | "iteration" | "result",
+  path: Reference.Path,
+  at: At,
+  { key, task }: Place,
+  known: Known,
+  say: Say
+): void => {
+  if (task?.repeat === undefined) {
+    const inner = root === "result" ? "" : given(known)
+    say(at, "misplaced-reference", `\`${root}\` is there only in a task with \`repeat\`${inner}`)
+  } else if (key === "if" || key === "foreach") {
+    const message = `\`${root}\` is there once the task runs: not in its \`${key}\``
+    say(at, "misplaced-reference", message)
+  } else if (root === "result" && key !== "until") {
+    const message = "`result` is there once an iteration is over, in `until`: what it was before is `previous`"
+    say(at, "misplaced-reference", message, { suggestion: "previous" })
+  } else if (root !== "iteration") {
+    const schema = known.schemaOf(task)
+    const found = schema === undefined ? undefined : dead(schema, path, false)
+    if (found === undefined) return
+    const { certain, message, suggestion } = found
+    const severity = certain ? "error" : "warning"
+    say(at, "unknown-field", `\`${root}\` (${task.method}): ${message}`, { suggestion, severity })
+  }
+}
+
+const given = ({ outer }: Known): string =>
+  outer === undefined ? "" : "; what is around a nested workflow is given to it under `inputs`"
+
 const runFields = ["id", "name", "started_at"]
 
 const secret = (name: string, at: At, { key }: Place, { secretInputs, workflow }: Known, say: Say): void => {
   const { secrets = [] } = workflow
-  if (key !== "params") {
+  if (key === "inputs") {
+    const message = "a secret cannot be given to a nested workflow: list it under the `secrets` of the nested workflow"
+    say(at, "misplaced-secret", message)
+  } else if (key !== "params") {
     say(at, "misplaced-secret", `a secret cannot stand in \`${key}\`, only in the params of a task`)
   }
   if (secrets.includes(name) || (name.startsWith("inputs.") && secretInputs.has(name.slice("inputs.".length)))) return
@@ -211,9 +282,10 @@ const secret = (name: string, at: At, { key }: Place, { secretInputs, workflow }
 /** The value of a task that may have none. */
 const needed = (id: string, at: At, { key }: Place, { unsure }: Known, say: Say): void => {
   const why = unsure.get(id)
-  if (why === undefined) return
+  if (why === undefined || key === "results") return
   const then = key === "outputs" ? "the output is left out then" : "this task is skipped then"
-  const remedy = key === "params" || key === "outputs" ? "; `??` and another value goes on without it" : ""
+  const remedy =
+    key === "if" || key === "foreach" || key === "until" ? "" : "; `??` and another value goes on without it"
   say(at, "may-be-missing", `"${id}" ${why}: ${then}${remedy}`, { severity: "warning" })
 }
 

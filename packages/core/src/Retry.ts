@@ -1,6 +1,6 @@
 /** When a failed attempt is followed by another, and after how long. Pure: chance comes in from outside. */
 import type { Failure } from "./Failure.ts"
-import type { Retry } from "./Task.ts"
+import type { Retry } from "./Workflow.ts"
 
 /** What a task without a `retry` block gets, for methods that only read. Times in milliseconds. */
 export const standard: Retry = {
@@ -11,7 +11,13 @@ export const standard: Retry = {
   jitter: true
 }
 
-/** Milliseconds until the next attempt; undefined when there is none. `attempt` counts from 1, `chance` is in [0, 1). */
+/** The most that a failure's `retryAfter` counts for, 1 hour in milliseconds: a server's slip is not to park a run. */
+export const longestAfter = 3_600_000
+
+/**
+ * Milliseconds until the next attempt; undefined when there is none. At least the failure's `retryAfter`, of which an
+ * hour at most counts. `attempt` counts from 1, `chance` is in [0, 1).
+ */
 export const next = (
   retry: Retry | undefined,
   effects: "reads" | "writes",
@@ -22,7 +28,7 @@ export const next = (
   const policy = retry ?? standard
   if (attempt >= policy.max_attempts) return undefined
   if (retry === undefined ? effects === "writes" || !failure.retryable : !included(retry, failure)) return undefined
-  return Math.max(wait(policy, attempt, chance), failure.retryAfter ?? 0)
+  return Math.max(wait(policy, attempt, chance), Math.min(failure.retryAfter ?? 0, longestAfter))
 }
 
 /** Milliseconds after the given attempt. Jitter adds up to 30 % and may exceed `max_delay` by as much. */
@@ -39,5 +45,7 @@ const included = (retry: Retry, failure: Failure): boolean =>
     ? !final.has(failure.code)
     : retry.on.some((name) => name === failure.code || name === failure.name)
 
-/** Failures that the next attempt would meet again: method, provider, params, reference, condition, secret, cancelled, `once`. */
-const final: ReadonlySet<number> = new Set([-32601, -32602, -30002, -30008, -29004, -29006, -29010, -29011, -29014])
+/** Failures that the next attempt would meet again: method, provider, params, reference, condition, secret, cancelled, `once`, an answer. */
+const final: ReadonlySet<number> = new Set([
+  -32601, -32602, -30002, -30008, -29004, -29006, -29010, -29011, -29014, -29015, -29018, -29019
+])

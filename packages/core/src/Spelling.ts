@@ -32,13 +32,14 @@ export const workflow: Keys = {
     fail_fast: [],
     max_concurrency: ["max_parallel_tasks"],
     wait_for_completion: [],
+    budget: [],
     type: [],
     tasks: [],
     outputs: [],
     // for editors
     $schema: []
   },
-  unsupported: ["budget", "batch", "template"]
+  unsupported: ["batch", "template"]
 }
 
 export const task: Keys = {
@@ -53,18 +54,22 @@ export const task: Keys = {
     protocol: [],
     provider: [],
     params: ["parameters", "with"],
+    workflow: [],
+    inputs: [],
     dependencies: ["needs", "depends_on"],
     if: ["when", "condition"],
     foreach: [],
     concurrency: [],
+    repeat: [],
     retry: [],
     timeout: [],
     on_error: [],
     once: [],
+    cache: [],
+    effects: [],
     priority: [],
-    cache: []
-  },
-  unsupported: ["repeat", "workflow", "budget", "effects"]
+    budget: []
+  }
 }
 
 export const defaults: Keys = {
@@ -84,6 +89,12 @@ export const retry: Keys = {
     on: []
   }
 }
+
+export const repeat: Keys = { owner: "`repeat`", names: { until: [], max: [], on_max: [] } }
+
+export const cache: Keys = { owner: "`cache`", names: { ttl: [], key: [] } }
+
+export const budget: Keys = { owner: "`budget`", names: { tokens: [], cost_usd: [], calls: [], duration: [] } }
 
 /** By the keys' own names. */
 export type Fields = ReadonlyMap<string, Entry>

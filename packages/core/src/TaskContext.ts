@@ -20,7 +20,12 @@ export class TaskContext extends Context.Service<
     readonly usage: (usage: Usage) => Effect.Effect<void>
     /** Calls a method of any provider, recorded under `key`: run again, the handler gets the recorded result. */
     readonly call: (key: string, method: string, params: Schema.Json) => Effect.Effect<Schema.Json, Failure>
-    /** Ends this attempt until the question is answered. Run again, it returns the answer. */
-    readonly suspend: (key: string, question: Question) => Effect.Effect<Schema.Json>
+    /**
+     * Ends this attempt until the question is answered: then the handler runs again from its start, and this returns the
+     * answer. With the key "" the question is known by the task's own path, else by a path below it. Fails with
+     * `QUESTION_EXPIRED` when nobody has answered before `expires`. A `signal` named in `data.name` answers a question of
+     * the kind `signal`; one of the kind `timer` is answered by its time alone.
+     */
+    readonly suspend: (key: string, question: Question) => Effect.Effect<Schema.Json, Failure>
   }
 >()("@gleitzeit/core/TaskContext") {}

@@ -120,6 +120,72 @@ export class TaskInterrupted extends Schema.TaggedError<TaskInterrupted>()("Task
   }
 }
 
+/** The run's workflow has no such task. */
+export class TaskNotFound extends Schema.TaggedError<TaskNotFound>()("TaskNotFound", {
+  run: Schema.String,
+  task: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override readonly name = "TASK_NOT_FOUND"
+  readonly code = -29009
+  readonly retryable = false
+  override get message() {
+    return `run ${this.run} has no task "${this.task}" (it has: ${this.known.slice(0, 20).join(", ")})`
+  }
+}
+
+/** Nobody answered a question in time. */
+export class QuestionExpired extends Schema.TaggedError<QuestionExpired>()("QuestionExpired", {
+  request: Schema.String
+}) {
+  override readonly name = "QUESTION_EXPIRED"
+  readonly code = -29015
+  readonly retryable = false
+  override get message() {
+    return `nobody answered "${this.request}" in time`
+  }
+}
+
+/** A `repeat` came to its last iteration, and its `until` does not hold. */
+export class RepeatExhausted extends Schema.TaggedError<RepeatExhausted>()("RepeatExhausted", {
+  task: Schema.String,
+  until: Schema.String,
+  iterations: Schema.Int
+}) {
+  override readonly name = "REPEAT_EXHAUSTED"
+  readonly code = -29016
+  readonly retryable = false
+  override get message() {
+    return `"${this.task}" ran ${this.iterations} times and \`${this.until}\` does not hold; raise \`max\`, or set \`on_max: continue\` to go on with the last result`
+  }
+}
+
+/** The attempt has ended until a question is answered: no failure, but the way out of a handler. */
+export class TaskSuspended extends Schema.TaggedError<TaskSuspended>()("TaskSuspended", {
+  request: Schema.String
+}) {
+  override readonly name = "TASK_SUSPENDED"
+  readonly code = -29017
+  readonly retryable = false
+  override get message() {
+    return `waiting for an answer to "${this.request}"`
+  }
+}
+
+/** The budget has no room for the call. */
+export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
+  limit: Schema.String,
+  used: Schema.Finite,
+  of: Schema.Finite
+}) {
+  override readonly name = "BUDGET_EXCEEDED"
+  readonly code = -29018
+  readonly retryable = false
+  override get message() {
+    return `the budget of ${this.of} ${this.limit} has no room for the call (${this.used} used)`
+  }
+}
+
 /** The handler asked for what this version of the engine cannot do. */
 export class NotSupported extends Schema.TaggedError<NotSupported>()("NotSupported", {
   feature: Schema.String
@@ -129,5 +195,24 @@ export class NotSupported extends Schema.TaggedError<NotSupported>()("NotSupport
   readonly retryable = false
   override get message() {
     return `${this.feature} is not supported`
+  }
+}
+
+/** Somebody said no to a `human/approve` with `on_reject: fail`. `by` and `comment`: as they said. */
+export class HumanRejected extends Schema.TaggedError<HumanRejected>()("HumanRejected", {
+  request: Schema.String,
+  by: Schema.optionalKey(Schema.String),
+  comment: Schema.optionalKey(Schema.String)
+}) {
+  override readonly name = "APPROVAL_REJECTED"
+  readonly code = -29019
+  readonly retryable = false
+  override get message() {
+    const by = this.by === undefined ? "" : ` by ${this.by}`
+    return `"${this.request}" was rejected${by}${this.comment === undefined ? "" : `: ${this.comment}`}`
+  }
+  get data() {
+    const { by, comment } = this
+    return { ...(by === undefined ? {} : { by }), ...(comment === undefined ? {} : { comment }) }
   }
 }

@@ -1,20 +1,15 @@
-/** One task of a workflow document in its one inner form. Which tasks there are besides is `WorkflowFile`'s matter. */
+/** One task of a workflow document in its one inner form. Which tasks there are besides is `DocumentFile`'s matter. */
 import { Schema } from "effect"
 import type { Complaints } from "./Complaints.ts"
 import * as Field from "./Field.ts"
 import { found } from "./JsonSchemaWords.ts"
+import type { Document } from "./DocumentFile.ts"
+import type { Sheet } from "./Library.ts"
+import * as PolicyFile from "./PolicyFile.ts"
 import { type Entry, type Mapping, type Node, ownLines, type Scalar } from "./Position.ts"
-import { standard } from "./Retry.ts"
-import {
-  addUnsupported,
-  defaults as defaultKeys,
-  type Fields,
-  fields,
-  methodOf,
-  retry as retryKeys,
-  task as taskKeys
-} from "./Spelling.ts"
-import { type Retry, roots, type Task, TaskId } from "./Task.ts"
+import { defaults as defaultKeys, type Fields, fields, methodOf, task as taskKeys } from "./Spelling.ts"
+import { roots } from "./Task.ts"
+import { type Retry, type Task, TaskId } from "./Workflow.ts"
 
 /** What tasks get that do not say otherwise. */
 export interface Defaults {
@@ -24,19 +19,28 @@ export interface Defaults {
   readonly rest: Pick<Task, "timeout" | "priority" | "on_error" | "provider">
 }
 
+export const noDefaults: Defaults = { entries: new Map(), rest: {} }
+
+/** What a nested workflow has from the task it is in. */
+export interface Outer {
+  readonly id: string
+  readonly inputs: Task["params"]
+  readonly defaults: Defaults
+}
+
+/** Reads what stands under `workflow`. `undefined`: nothing that can be read, which is a complaint. */
+export type ReadNested = (entry: Entry, outer: Outer) => Document | undefined
+
 export interface TaskRead {
   readonly task: Task
   readonly node: Mapping
   readonly fields: Fields
   /** As written: ids or names, not looked up. */
   readonly dependencies: ReadonlyArray<Scalar & { readonly value: string }>
+  /** The workflow in it. */
+  readonly nested?: Document
   /** Method or params could not be read: they say nothing about what was meant. */
   readonly broken: boolean
-}
-
-export interface Origin {
-  readonly text: string
-  readonly file: string | undefined
 }
 
 /** `number` counts from 1. */
@@ -44,8 +48,8 @@ export const read = (
   node: Node,
   number: number,
   defaults: Defaults,
-  { file, text }: Origin,
-  complaints: Complaints
+  { complaints, file, text }: Sheet,
+  readNested: ReadNested
 ): TaskRead | undefined => {
   if (node.kind !== "mapping") {
     complaints.add(
@@ -56,11 +60,11 @@ export const read = (
     return undefined
   }
   const given = fields(node, taskKeys, complaints)
-  const method = readMethod(node, given, complaints)
-  const params = readParams(given, method?.method, defaults, complaints)
+  const names = readId(given, number, complaints)
+  const { call, nested, params } = given.has("workflow")
+    ? readWorkflow(given, names.id, defaults, readNested, complaints)
+    : readCall(node, given, defaults, complaints)
   const dependencies = Field.names(given.get("dependencies"), "`dependencies`", complaints)
-  const cache = given.get("cache")
-  if (cache !== undefined && cache.value.value !== false) addUnsupported("cache", cache.key, complaints)
   const foreach = readForeach(given.get("foreach"), complaints)
   const concurrency = given.get("concurrency")
   if (concurrency !== undefined && !given.has("foreach")) {
@@ -70,62 +74,137 @@ export const read = (
       "`concurrency` is of a task with `foreach`; all tasks together have `max_concurrency`"
     )
   }
-  const lines = file === undefined ? [] : paramLines(given, text, complaints)
-  const metadata = Field.json(given.get("metadata"), "", complaints)
+  const lines = file === undefined || nested !== undefined ? [] : paramLines(given, text, complaints)
   const task: Task = {
-    ...readId(given, number, complaints),
-    ...optional("description", Field.text(given.get("description"), "`description`", complaints)),
-    ...optional("tags", Field.strings(given.get("tags"), "`tags`", complaints)),
+    ...names,
+    ...Field.optional("description", Field.text(given.get("description"), "`description`", complaints)),
+    ...Field.optional("tags", Field.strings(given.get("tags"), "`tags`", complaints)),
     ...(file === undefined || lines.length === 0 ? {} : { origin: { file, lines: Object.fromEntries(lines) } }),
-    ...optional("metadata", metadata),
-    protocol: method?.protocol ?? "",
-    method: method?.method ?? "",
-    ...defaults.rest,
-    ...optional("provider", Field.filled(given.get("provider"), "`provider`", complaints)),
+    ...Field.optional("metadata", Field.json(given.get("metadata"), "", complaints)),
+    ...call,
     params: params ?? {},
+    ...Field.optional("workflow", nested?.workflow),
     ...(dependencies === undefined ? {} : { dependencies: dependencies.map(({ value }) => value) }),
-    ...optional("if", readCondition(given.get("if"), complaints)),
-    ...optional("foreach", foreach),
-    ...optional("concurrency", Field.whole(1)(concurrency, "`concurrency`", complaints)),
-    ...optional("retry", readRetry(given.get("retry"), defaults.retry, complaints)),
-    ...readPolicies(given, complaints),
-    ...optional("once", Field.flag(given.get("once"), "`once`", complaints))
+    ...Field.optional("if", Field.expression(given.get("if"), "`if`", complaints)),
+    ...Field.optional("foreach", foreach),
+    ...Field.optional("concurrency", Field.whole(1)(concurrency, "`concurrency`", complaints)),
+    ...Field.optional("repeat", PolicyFile.repeat(given.get("repeat"), complaints)),
+    ...Field.optional("budget", PolicyFile.budget(given.get("budget"), complaints)),
+    ...Field.optional("on_error", defaults.rest.on_error),
+    ...Field.optional("priority", defaults.rest.priority),
+    ...readStanding(given, complaints)
   }
   return {
     task,
     node,
     fields: new Map([...defaults.entries, ...given]),
     dependencies: dependencies ?? [],
-    broken: method === undefined || params === undefined
+    ...Field.optional("nested", nested),
+    broken: call.method === "" || params === undefined
   }
 }
 
-export const readDefaults = (entry: Entry | undefined, complaints: Complaints): Defaults => {
+/** `outer`: those of the document that this one stands in. */
+export const readDefaults = (
+  entry: Entry | undefined,
+  outer: Defaults | undefined,
+  complaints: Complaints
+): Defaults => {
   const node = Field.mapping(entry, "`defaults`", complaints)
-  if (node === undefined) return { entries: new Map(), rest: {} }
+  if (node === undefined) return outer ?? noDefaults
   const given = fields(node, defaultKeys, complaints)
+  const retry = PolicyFile.retryFields(given.get("retry"), complaints)
   return {
-    entries: given,
-    ...optional("model", Field.filled(given.get("model"), "`model`", complaints)),
-    ...optional("retry", retryFields(given.get("retry"), complaints)),
+    entries: new Map([...(outer?.entries ?? []), ...given]),
+    ...Field.optional("model", Field.filled(given.get("model"), "`model`", complaints) ?? outer?.model),
+    ...Field.optional("retry", retry === undefined ? outer?.retry : { ...outer?.retry, ...retry }),
     rest: {
-      ...optional("provider", Field.filled(given.get("provider"), "`provider`", complaints)),
-      ...readPolicies(given, complaints)
+      ...outer?.rest,
+      ...Field.optional("provider", Field.filled(given.get("provider"), "`provider`", complaints)),
+      ...Field.optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints)),
+      ...readStanding(given, complaints)
     }
   }
 }
 
 // internal
 
-const optional = <K extends string, A>(key: K, value: A | undefined): { readonly [_ in K]?: A } =>
-  // Safe: the one key that is there is K.
-  (value === undefined ? {} : { [key]: value }) as { readonly [_ in K]?: A }
-
-const readPolicies = (given: Fields, complaints: Complaints): Pick<Task, "timeout" | "priority" | "on_error"> => ({
-  ...optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints)),
-  ...optional("on_error", Field.choice("fail", "continue")(given.get("on_error"), "`on_error`", complaints)),
-  ...optional("priority", Field.priority(given.get("priority"), "`priority`", complaints))
+/** What a task has whether it calls a method or holds a workflow. */
+const readStanding = (given: Fields, complaints: Complaints): Pick<Task, "priority" | "on_error"> => ({
+  ...Field.optional("on_error", Field.choice("fail", "continue")(given.get("on_error"), "`on_error`", complaints)),
+  ...Field.optional("priority", Field.priority(given.get("priority"), "`priority`", complaints))
 })
+
+/** Of what a task does: the call of a method, or a workflow. */
+interface Work {
+  readonly call: Pick<Task, "protocol" | "method" | "provider" | "timeout" | "retry" | "once" | "cache" | "effects">
+  /** `undefined`: they could not be read. */
+  readonly params: Task["params"] | undefined
+  readonly nested?: Document | undefined
+}
+
+const readCall = (node: Mapping, given: Fields, defaults: Defaults, complaints: Complaints): Work => {
+  const method = readMethod(node, given, complaints)
+  const inputs = given.get("inputs")
+  if (inputs !== undefined) {
+    const message = "`inputs` are of a task with `workflow`: a method gets `params`"
+    complaints.add(inputs.key, "misplaced-key", message, { suggestion: given.has("params") ? undefined : "params" })
+  }
+  const { provider, timeout } = defaults.rest
+  return {
+    call: {
+      protocol: method?.protocol ?? "",
+      method: method?.method ?? "",
+      ...Field.optional("provider", Field.filled(given.get("provider"), "`provider`", complaints) ?? provider),
+      ...Field.optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints) ?? timeout),
+      ...Field.optional("retry", PolicyFile.retry(given.get("retry"), defaults.retry, complaints)),
+      ...Field.optional("once", Field.flag(given.get("once"), "`once`", complaints)),
+      ...Field.optional("cache", PolicyFile.cache(given.get("cache"), complaints)),
+      ...Field.optional("effects", Field.choice("reads", "writes")(given.get("effects"), "`effects`", complaints))
+    },
+    params: readParams(given, method?.method, defaults, complaints)
+  }
+}
+
+/** What has no meaning beside `workflow`, and what has. */
+const besideWorkflow: ReadonlyArray<readonly [key: string, remedy: string]> = [
+  ["method", "its tasks have methods"],
+  ["protocol", "its tasks have protocols"],
+  ["provider", "its tasks have providers"],
+  ["params", "a nested workflow gets `inputs`"],
+  ["retry", "give it to the tasks inside, where what is done is not done again"],
+  ["timeout", "give it to the tasks inside, or a `duration` to its `budget`"],
+  ["once", "give it to the tasks inside"],
+  ["cache", "give it to the tasks inside"],
+  ["effects", "give it to the tasks inside"]
+]
+
+const readWorkflow = (
+  given: Fields,
+  id: string,
+  defaults: Defaults,
+  readNested: ReadNested,
+  complaints: Complaints
+): Work => {
+  for (const [key, remedy] of besideWorkflow) {
+    const entry = given.get(key)
+    if (entry === undefined) continue
+    const suggestion = key === "params" && !given.has("inputs") ? "inputs" : undefined
+    complaints.add(entry.key, "misplaced-key", `\`${key}\` cannot stand beside \`workflow\`: ${remedy}`, {
+      suggestion
+    })
+  }
+  const inputs = given.get("inputs")
+  const node = Field.mapping(inputs, "`inputs`", complaints)
+  const entry = given.get("workflow")
+  const nested = entry && readNested(entry, { id, inputs: node?.value ?? {}, defaults })
+  const sound = nested?.workflow !== undefined
+  return {
+    call: sound ? { protocol: "workflow/v1", method: "workflow" } : { protocol: "", method: "" },
+    params: inputs !== undefined && node === undefined ? undefined : (node?.value ?? {}),
+    nested
+  }
+}
 
 const isTaskId: (id: string) => boolean = Schema.is(TaskId)
 
@@ -207,11 +286,6 @@ const paramLines = (given: Fields, text: string, complaints: Complaints): Readon
   })
 }
 
-const readCondition = (entry: Entry | undefined, complaints: Complaints): string | undefined => {
-  const value = entry?.value.value
-  return typeof value === "boolean" ? String(value) : Field.filled(entry, "`if`", complaints)
-}
-
 const readForeach = (entry: Entry | undefined, complaints: Complaints): Task["foreach"] => {
   if (entry === undefined) return undefined
   const { value: node } = entry
@@ -223,58 +297,4 @@ const readForeach = (entry: Entry | undefined, complaints: Complaints): Task["fo
     `\`foreach\`: expected a list, a reference to one, or an expression, found ${found(node.value)}`
   )
   return undefined
-}
-
-const readRetry = (
-  entry: Entry | undefined,
-  former: Partial<Retry> | undefined,
-  complaints: Complaints
-): Retry | undefined => {
-  const own = retryFields(entry, complaints)
-  if (own === undefined && former === undefined) return undefined
-  const merged = { ...standard, ...former, ...own }
-  // a longer delay that was asked for is not cut by a limit that was not
-  const limit = own?.max_delay ?? former?.max_delay ?? Math.max(standard.max_delay, merged.delay)
-  if (entry !== undefined && own !== undefined && merged.delay > limit) {
-    complaints.add(entry.key, "wrong-type", "`retry`: `delay` is longer than `max_delay`")
-  }
-  return { ...merged, max_delay: limit }
-}
-
-const retryFields = (entry: Entry | undefined, complaints: Complaints): Partial<Retry> | undefined => {
-  const node = Field.mapping(entry, "`retry`", complaints)
-  if (node === undefined) return undefined
-  const given = fields(node, retryKeys, complaints)
-  const exponential = Field.flag(given.get("exponential_backoff"), "`exponential_backoff`", complaints)
-  const backoff = Field.choice("fixed", "linear", "exponential")(given.get("backoff"), "`backoff`", complaints)
-  const both = given.get("exponential_backoff")
-  if (both !== undefined && backoff !== undefined && (backoff === "exponential") !== exponential) {
-    complaints.add(both.key, "duplicate-key", "`exponential_backoff` contradicts `backoff`, expected one of them")
-  }
-  return {
-    ...optional("max_attempts", Field.whole(1)(given.get("max_attempts"), "`max_attempts`", complaints)),
-    ...optional("delay", Field.duration(0)(given.get("delay"), "`delay`", complaints)),
-    ...optional("backoff", backoff ?? (exponential === undefined ? undefined : exponential ? "exponential" : "fixed")),
-    ...optional("max_delay", Field.duration(0)(given.get("max_delay"), "`max_delay`", complaints)),
-    ...optional("jitter", Field.flag(given.get("jitter"), "`jitter`", complaints)),
-    ...optional("on", readFailures(given.get("on"), complaints))
-  }
-}
-
-/** Numbers are codes, texts are names. */
-const readFailures = (entry: Entry | undefined, complaints: Complaints): Retry["on"] => {
-  if (entry === undefined) return undefined
-  const { value: node } = entry
-  return (node.kind === "list" ? node.items : [node]).flatMap(({ value, ...place }) => {
-    if (typeof value === "string" ? value !== "" : Number.isSafeInteger(value)) {
-      // Safe: text, or a whole number.
-      return [value as string | number]
-    }
-    complaints.add(
-      place,
-      "wrong-type",
-      `\`on\`: expected codes or names of errors, such as -29003 or TASK_TIMEOUT, found ${found(value)}`
-    )
-    return []
-  })
 }

@@ -1,18 +1,32 @@
 /**
- * One task, or one item of a `foreach`, from its condition to its outcome: condition, references resolved, files found,
- * one attempt carried out, and what follows from a failure. Touches no store.
+ * One task, one item of a `foreach`, or one iteration of a `repeat`, from its condition to its outcome: condition,
+ * references resolved, files found, one attempt carried out, and what follows from a failure. Touches no store.
  */
 import { Effect, Exit, Result, type Schema } from "effect"
-import { type ConditionFailed, InvalidParams, type UnresolvedReference } from "./Errors.ts"
-import type { Executor, Host, Reply } from "./Executor.ts"
+import type { Shortage } from "./Budget.ts"
+import type { ConditionFailed } from "./Errors.ts"
+import type { Call, Reply } from "./Executor.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import type { Files } from "./Files.ts"
+import type { Graph } from "./Graph.ts"
+import * as Inputs from "./Inputs.ts"
 import { isArray, isObject } from "./Json.ts"
-import type { PlannedTask } from "./Plan.ts"
+import type { Loop } from "./Loop.ts"
+import type { Plan, PlannedTask } from "./Plan.ts"
 import type { Scope } from "./Reference.ts"
 import * as Retry from "./Retry.ts"
-import { addUsage, itemPath, type Millis, type Root, type TaskPath, type Usage } from "./Task.ts"
+import type { RunState } from "./RunState.ts"
+import {
+  addUsage,
+  iterationPath,
+  itemPath,
+  type Millis,
+  type Question,
+  type Root,
+  type TaskPath,
+  type Usage
+} from "./Task.ts"
 
 /** One of a `foreach`. */
 export interface Item {
@@ -20,44 +34,69 @@ export interface Item {
   readonly value: Schema.Json
 }
 
-/** What is the same for all tasks of a run. */
-export interface Surroundings {
-  readonly run: string
-  readonly folder: string
-  readonly executor: Executor["Service"]
-  readonly files: Files["Service"]
-}
-
 export class TaskRun {
+  readonly graph: Graph
   readonly planned: PlannedTask
   /** Number of the task in the plan. */
   readonly number: number
   readonly item: Item | undefined
+  readonly loop: Loop | undefined
+  /** Of the task or the item: where it stands in line. */
+  readonly position: TaskPath
   readonly path: TaskPath
   /** Of the attempt that is under way or comes next, from 1. */
   attempt: number
+  /** Attempts before a retry of the run, which do not count. */
+  readonly former: number
+  readonly idempotencyKey: string
   /** When the first attempt began. */
   readonly started: Millis
-  /** Of this attempt. */
+  /** What this attempt has used. */
   usage: Usage | undefined
   /** Chunks that this attempt has sent. */
   chunks = 0
   /** When this attempt began, on the monotonic clock, in nanoseconds. */
   began: bigint | undefined
+  /** What this attempt has asked and has no answer to. */
+  asked: { readonly request: string; readonly question: Question } | undefined
+  /** Why the run's budget has no room for this attempt. */
+  shortage: Shortage | undefined
 
-  constructor(planned: PlannedTask, number: number, item: Item | undefined, attempt: number, started: Millis) {
-    this.planned = planned
+  constructor(
+    graph: Graph,
+    number: number,
+    item: Item | undefined,
+    loop: Loop | undefined,
+    from: RunState,
+    now: Millis
+  ) {
+    this.graph = graph
+    this.planned = graph.plan.tasks[number]!
     this.number = number
     this.item = item
-    this.path = item === undefined ? planned.path : itemPath(planned.path, item.index)
-    this.attempt = attempt
-    this.started = started
+    this.loop = loop
+    const path = graph.path(number)
+    this.position = item === undefined ? path : itemPath(path, item.index)
+    this.path = loop === undefined ? this.position : iterationPath(this.position, loop.iteration)
+    const known = from.tasks.size === 0 ? undefined : from.tasks.get(this.path)
+    this.former = from.former.size === 0 ? 0 : (from.former.get(this.path) ?? 0)
+    this.attempt = (known?.attempts ?? this.former) + 1
+    this.started = known?.started_at ?? now
+    const again = from.again.size === 0 ? undefined : from.again.get(this.path)
+    this.idempotencyKey = `${from.run}/${this.path}${again === undefined ? "" : `#${again}`}`
   }
 
   /** Another attempt comes next. */
   next(): void {
     this.attempt++
+    this.fresh()
+  }
+
+  /** The same attempt begins again, from its start. */
+  fresh(): void {
     this.usage = undefined
+    this.asked = undefined
+    this.shortage = undefined
     this.chunks = 0
   }
 
@@ -65,17 +104,27 @@ export class TaskRun {
     this.usage = addUsage(this.usage, usage)
   }
 
-  /** The names that references see: those of the run, and the item's. */
-  scope(outer: Scope): Scope {
-    const { item } = this
-    return item === undefined ? outer : withItem(outer, item)
+  /** The names that references see: those of the graph, the item's and the iteration's. */
+  get scope(): Scope {
+    const { graph, item, loop } = this
+    const outer = graph.views.scope
+    if (item === undefined && loop === undefined) return outer
+    const { iteration, previous } = loop ?? {}
+    return {
+      task: outer.task,
+      root: (root: Root) =>
+        root === "item"
+          ? item?.value
+          : root === "index"
+            ? item?.index
+            : root === "previous"
+              ? previous
+              : root === "iteration"
+                ? iteration
+                : outer.root(root)
+    }
   }
 }
-
-export const withItem = (outer: Scope, item: Item): Scope => ({
-  task: outer.task,
-  root: (root: Root) => (root === "item" ? item.value : root === "index" ? item.index : outer.root(root))
-})
 
 export type Verdict =
   | { readonly _tag: "Go" }
@@ -83,79 +132,65 @@ export type Verdict =
   | { readonly _tag: "Fail"; readonly error: ConditionFailed }
 
 /** Whether a task runs at all: it has the values it needs, and its condition holds. */
-export const judge = (planned: PlannedTask, tasks: ReadonlyArray<PlannedTask>, scope: Scope): Verdict => {
+export const judge = ({ graph, planned, scope }: TaskRun): Verdict => {
   for (const need of planned.needs) {
-    const id = tasks[need]!.task.id
+    const id = graph.plan.tasks[need]!.task.id
     if (scope.task(id)?.result === undefined) return { _tag: "Skip", because: "no value", of: id }
   }
   return planned.condition === undefined || planned.conditionPerItem ? go : test(planned.condition, scope)
 }
 
 /** The condition of an item. */
-export const judgeItem = (planned: PlannedTask, scope: Scope): Verdict =>
+export const judgeItem = ({ planned, scope }: TaskRun): Verdict =>
   planned.condition !== undefined && planned.conditionPerItem ? test(planned.condition, scope) : go
 
-/** One attempt. The timeout is the executor's matter: it is measured where the handler runs. */
-export const attempt = (
-  { executor, files, folder, run }: Surroundings,
-  { attempt, path, planned }: TaskRun,
-  scope: Scope,
-  host: Host
-): Effect.Effect<Reply, Failure> => {
+/** What a task gives its call, references resolved. */
+export const resolve = ({ planned, scope }: TaskRun): Result.Result<Schema.Json, Failure> =>
+  planned.params.resolve(scope)
+
+/** The inputs of a nested workflow, checked and with defaults. */
+export const nestedInputs = ({ workflow }: Plan, params: Schema.Json): Result.Result<Inputs.Values, Failure> =>
+  Result.map(Inputs.read(workflow, isObject(params) ? params : {}), ({ plain }) => plain)
+
+/** One attempt as data. The timeout is the executor's matter: it is measured where the handler runs. */
+export const callOf = (run: string, { attempt, idempotencyKey, path, planned }: TaskRun, params: Schema.Json): Call => {
   const { params: template, priority, task } = planned
-  const resolved: Result.Result<Schema.Json, UnresolvedReference> = template.resolve(scope)
-  if (Result.isFailure(resolved)) return Effect.fail(resolved.failure)
-  const call = (params: Schema.Json) =>
-    executor.execute(
-      {
-        run,
-        task: path,
-        attempt,
-        method: task.method,
-        ...(task.provider === undefined ? {} : { provider: task.provider }),
-        params,
-        ...(template.secrets.length === 0 ? {} : { secrets: template.secrets }),
-        priority,
-        idempotencyKey: `${run}/${path}`,
-        ...(task.timeout === undefined ? {} : { timeout: task.timeout })
-      },
-      host
-    )
-  // what a secret says is known only where the call is made, too late to confine it
-  const hidden = planned.files.find(({ name }) => template.secrets.some(([first]) => first === name))
-  if (hidden !== undefined) {
-    return Effect.fail(new InvalidParams({ method: task.method, issue: `the path "${hidden.name}" holds a secret` }))
-  }
-  return planned.files.length === 0
-    ? call(resolved.success)
-    : Effect.flatMap(locate(files, folder, resolved.success, planned.files), call)
+  const { method, provider, timeout } = task
+  const { secrets } = template
+  const plain = { run, task: path, attempt, method, params, priority, idempotencyKey }
+  return provider === undefined && timeout === undefined && secrets.length === 0
+    ? plain
+    : {
+        ...plain,
+        ...(provider === undefined ? {} : { provider }),
+        ...(secrets.length === 0 ? {} : { secrets }),
+        ...(timeout === undefined ? {} : { timeout })
+      }
 }
 
-export type Outcome =
-  | { readonly _tag: "Completed"; readonly reply: Reply }
-  | { readonly _tag: "Failed"; readonly error: Failure }
-  /** Another attempt begins after some milliseconds. */
-  | { readonly _tag: "Retrying"; readonly error: Failure; readonly delay: number }
-
-export const outcome = ({ attempt, planned }: TaskRun, exit: Exit.Exit<Reply, Failure>, chance: number): Outcome => {
-  if (Exit.isSuccess(exit)) return { _tag: "Completed", reply: exit.value }
-  const error = FailureData.fromCause(exit.cause)
-  const delay = Retry.next(planned.task.retry, planned.effects, error, attempt, chance)
-  return delay === undefined ? { _tag: "Failed", error } : { _tag: "Retrying", error, delay }
+/** Where a result came from, if nothing was called for it. */
+export interface Taken extends Reply {
+  /** The run that the cache has it from. */
+  readonly cached?: string
+  /** The path in the run that this one was forked from. */
+  readonly reused?: TaskPath
+  /** Hashes of the files that it was given. */
+  readonly files?: { readonly [path: string]: string }
 }
 
-// internal
-
-const go: Verdict = { _tag: "Go" }
-
-const test = (condition: NonNullable<PlannedTask["condition"]>, scope: Scope): Verdict => {
-  const tested = condition.test(scope)
-  if (Result.isFailure(tested)) return { _tag: "Fail", error: tested.failure }
-  return tested.success ? go : { _tag: "Skip", because: "condition" }
-}
+/** Absolute paths in what `prepare` gave. */
+export const pathsIn = (params: Schema.Json, { files }: PlannedTask): ReadonlyArray<string> =>
+  !isObject(params)
+    ? []
+    : files.flatMap(({ name }) => {
+        const value = params[name] ?? null
+        return (isArray(value) ? value : [value]).flatMap((one) =>
+          typeof one === "string" && !isUrl(one) ? [one] : []
+        )
+      })
 
 /** Params marked as files become absolute paths; lists of them each. URLs stay as they are where they may stand. */
-const locate = (
+export const locate = (
   files: Files["Service"],
   folder: string,
   params: Schema.Json,
@@ -166,11 +201,46 @@ const locate = (
     const located: Record<string, Schema.Json> = { ...params }
     for (const { name, urls } of marked) {
       const one = (value: Schema.Json): Effect.Effect<Schema.Json, Failure> =>
-        typeof value !== "string" || (urls && /^(data|https?):/.test(value))
-          ? Effect.succeed(value)
-          : files.locate(folder, value)
+        typeof value !== "string" || (urls && isUrl(value)) ? Effect.succeed(value) : files.locate(folder, value)
       const value = located[name] ?? null
       located[name] = isArray(value) ? yield* Effect.forEach(value, one) : yield* one(value)
     }
     return located
   })
+
+export type Outcome =
+  | { readonly _tag: "Completed"; readonly reply: Taken }
+  | { readonly _tag: "Failed"; readonly error: Failure }
+  /** Another attempt begins after some milliseconds. */
+  | { readonly _tag: "Retrying"; readonly error: Failure; readonly delay: number }
+  | { readonly _tag: "Suspended"; readonly request: string; readonly question: Question }
+  /** The run's budget has no room for it. */
+  | { readonly _tag: "Blocked"; readonly shortage: Shortage }
+
+export const outcome = (
+  { asked, attempt, former, planned, shortage }: TaskRun,
+  exit: Exit.Exit<Taken, Failure>,
+  chance: number
+): Outcome => {
+  if (Exit.isSuccess(exit)) return { _tag: "Completed", reply: exit.value }
+  const error = FailureData.fromCause(exit.cause)
+  if (error.code === suspended && asked !== undefined) return { _tag: "Suspended", ...asked }
+  if (shortage !== undefined) return { _tag: "Blocked", shortage }
+  const delay = Retry.next(planned.task.retry, planned.effects, error, attempt - former, chance)
+  return delay === undefined ? { _tag: "Failed", error } : { _tag: "Retrying", error, delay }
+}
+
+// internal
+
+/** The code of `TaskSuspended`. */
+const suspended = -29017
+
+const isUrl = (value: string): boolean => /^(data|https?):/.test(value)
+
+const go: Verdict = { _tag: "Go" }
+
+const test = (condition: NonNullable<PlannedTask["condition"]>, scope: Scope): Verdict => {
+  const tested = condition.test(scope)
+  if (Result.isFailure(tested)) return { _tag: "Fail", error: tested.failure }
+  return tested.success ? go : { _tag: "Skip", because: "condition" }
+}

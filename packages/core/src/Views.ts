@@ -7,7 +7,8 @@ import type { Failure } from "./Failure.ts"
 import { Fan } from "./Fan.ts"
 import type { Plan, PlannedTask } from "./Plan.ts"
 import type { Scope, View } from "./Reference.ts"
-import type { RunState, TaskState } from "./Run.ts"
+import type { RunState, TaskState } from "./RunState.ts"
+import type { TaskPath } from "./Task.ts"
 
 export class Views {
   readonly #plan: Plan
@@ -21,16 +22,17 @@ export class Views {
   left: number
   readonly scope: Scope
 
-  /** `from`: tasks that ended before this driver came. */
-  constructor(plan: Plan, from: RunState) {
+  /** `prefix` stands before the paths of the tasks. `from`: those that ended before this driver came. */
+  constructor(plan: Plan, from: RunState, prefix = "", inputs = from.inputs, keep = false) {
     this.#plan = plan
-    this.#readers = [...plan.readers]
+    this.#readers = keep ? plan.readers.map(() => Infinity) : [...plan.readers]
     this.#views = plan.tasks.map(() => undefined)
     this.left = plan.tasks.length
     if (from.tasks.size > 0) {
       plan.tasks.forEach((planned, task) => {
-        const state = from.tasks.get(planned.path)
-        const view = state && recorded(planned, from, state)
+        const path = prefix + planned.path
+        const state = from.tasks.get(path)
+        const view = state && recorded(planned, path, from, state)
         if (view !== undefined) this.enter(task, view, state?.error)
       })
     }
@@ -38,11 +40,11 @@ export class Views {
       task: (id) => this.#views[plan.index.get(id) ?? -1],
       root: (root) =>
         root === "inputs"
-          ? from.inputs
+          ? inputs
           : root === "env"
             ? from.env
             : root === "run"
-              ? { id: from.run, name: plan.workflow.name, started_at: from.created_at }
+              ? { id: from.run, name: from.workflow?.name ?? "", started_at: from.created_at }
               : undefined
     }
   }
@@ -92,12 +94,12 @@ const errorOf = ({ code, data, message, name }: Failure): Schema.Json => ({
 })
 
 /** What a former driver left of a task; undefined when it is not over. */
-const recorded = (planned: PlannedTask, from: RunState, state: TaskState): View | undefined => {
+const recorded = (planned: PlannedTask, path: TaskPath, from: RunState, state: TaskState): View | undefined => {
   switch (state.status) {
     case "completed":
       return state.items === undefined
         ? completed(state.result ?? null)
-        : gathered(new Fan(0, planned, state.items, 0, from))
+        : gathered(new Fan(0, planned, path, state.items, 0, Infinity, from))
     case "failed":
     case "cancelled":
       return state.error === undefined ? undefined : failed(state.error)

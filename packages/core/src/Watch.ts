@@ -4,7 +4,8 @@
  */
 import { Effect, Option, Queue, Stream } from "effect"
 import { RunNotFound, type StoreError, type WrittenByNewer } from "./Errors.ts"
-import * as Event from "./Event.ts"
+import type * as Event from "./Event.ts"
+import { unpack } from "./LargeValue.ts"
 import type { Feed, Live } from "./Live.ts"
 import * as Run from "./Run.ts"
 import type { Store, StoredEvent } from "./Store.ts"
@@ -28,7 +29,7 @@ export const events = (store: Store["Service"], run: string, after = 0): Stream.
         return yield* new RunNotFound({ run })
       }
       const next = end === undefined || found.length < page ? Option.none<number>() : Option.some(end.sequence)
-      return [yield* Effect.forEach(found, (stored) => decode(run, stored)), next] as const
+      return [yield* Effect.forEach(found, (stored) => decode(store, run, stored)), next] as const
     })
   )
 
@@ -88,5 +89,5 @@ const page = 1000
 /** Elements that a slow watcher may leave lying before chunks are dropped. */
 const enough = 1000
 
-const decode = (run: string, { json, kind, sequence }: StoredEvent): Effect.Effect<Recorded, WrittenByNewer> =>
-  Effect.map(Event.decode(run, kind, json), (event) => ({ sequence, event }))
+const decode = (store: Store["Service"], run: string, stored: StoredEvent) =>
+  Effect.map(unpack(store, run, stored), (event): Recorded => ({ sequence: stored.sequence, event }))

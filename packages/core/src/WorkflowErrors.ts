@@ -87,3 +87,57 @@ export class WrittenByNewer extends Schema.TaggedError<WrittenByNewer>()("Writte
     return `run ${this.run} has an event "${this.kind}" that this version of Gleitzeit does not know: use the version that wrote it, or a newer one`
   }
 }
+
+/** The run waits for no answer under this name. `open`: what it waits for. */
+export class RequestNotFound extends Schema.TaggedError<RequestNotFound>()("RequestNotFound", {
+  run: Schema.String,
+  request: Schema.String,
+  open: Schema.Array(Schema.String)
+}) {
+  override readonly name = "REQUEST_NOT_FOUND"
+  readonly code = -28011
+  readonly retryable = false
+  override get message() {
+    return `run ${this.run} does not wait for "${this.request}" (it waits for: ${this.open.join(", ") || "nothing"})`
+  }
+}
+
+/** Somebody else was first. */
+export class AlreadyAnswered extends Schema.TaggedError<AlreadyAnswered>()("AlreadyAnswered", {
+  run: Schema.String,
+  request: Schema.String
+}) {
+  override readonly name = "ALREADY_ANSWERED"
+  readonly code = -28012
+  readonly retryable = false
+  override get message() {
+    return `"${this.request}" of run ${this.run} has been answered`
+  }
+}
+
+/** An answer that the question does not allow. */
+export class InvalidAnswer extends Schema.TaggedError<InvalidAnswer>()("InvalidAnswer", {
+  request: Schema.String,
+  issues: Schema.Array(Schema.String)
+}) {
+  override readonly name = "INVALID_ANSWER"
+  readonly code = -28013
+  readonly retryable = false
+  override get message() {
+    return `the answer to "${this.request}": ${this.issues.join("; ")}`
+  }
+}
+
+/** The run stands where this cannot be done. `expected`: what it would have to be. */
+export class InvalidState extends Schema.TaggedError<InvalidState>()("InvalidState", {
+  run: Schema.String,
+  status: Schema.String,
+  expected: Schema.String
+}) {
+  override readonly name = "WORKFLOW_INVALID_STATE"
+  readonly code = -28007
+  readonly retryable = false
+  override get message() {
+    return `run ${this.run} is ${this.status}, expected ${this.expected}`
+  }
+}

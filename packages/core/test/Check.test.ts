@@ -181,6 +181,9 @@ describe("what a reference or an expression speaks of", () => {
     assert.deepStrictEqual(tasks("{ method: data/value, if: inputs.x > 1 }"), [
       'f.yaml:2:31: the input "x" is not declared under `inputs`'
     ])
+    assert.deepStrictEqual(tasks("{ method: data/value, if: has(inputs.x) }"), [
+      'f.yaml:2:35: the input "x" is not declared under `inputs`'
+    ])
   })
 
   it("is there in that place", () => {
@@ -198,6 +201,57 @@ describe("what a reference or an expression speaks of", () => {
         "f.yaml:4:91: `iteration` is there only in a task with `repeat`",
         "f.yaml:4:104: `result` is there only in a task with `repeat`"
       ]
+    )
+  })
+
+  it("is there in that place of a task with `repeat`", () => {
+    const of = (keys: string) =>
+      tasks(`{ id: t, method: mcp/tool.function_name, repeat: { until: 'result.rows != []', max: 3 }, ${keys} }`)
+    assert.deepStrictEqual(of("params: { input: '${previous.rows ?? iteration}' }"), [])
+    assert.deepStrictEqual(of("if: previous == null && iteration < 2"), [
+      "f.yaml:2:98: `previous` is there once the task runs: not in its `if`",
+      "f.yaml:2:118: `iteration` is there once the task runs: not in its `if`"
+    ])
+    assert.deepStrictEqual(of("foreach: '${result}'"), [
+      "f.yaml:2:104: `result` is there once the task runs: not in its `foreach`"
+    ])
+    assert.deepStrictEqual(of("params: { input: '${result.rows}' }"), [
+      'f.yaml:2:112: `result` is there once an iteration is over, in `until`: what it was before is `previous`, did you mean "previous"?'
+    ])
+    assert.deepStrictEqual(of("params: { input: '${previous.rws}' }"), [
+      'f.yaml:2:112: `previous` (mcp/tool.function_name): there is no "rws", expected rows or note, did you mean "rows"?'
+    ])
+    const until = (text: string, keys = "") =>
+      tasks(
+        "{ id: a, method: data/value, if: run.id != '' }",
+        `{ id: t, method: mcp/tool.function_name, repeat: { max: 3, until: '${text}' }${keys} }`
+      )
+    for (const well of [
+      "result.rows[0].id > 1 && iteration < 3",
+      "result.result.rows == []",
+      "previous != null && has(result.note) && !has(result.gone)",
+      "inputs != null && run.id != null"
+    ]) {
+      assert.deepStrictEqual(until(well), [])
+    }
+    assert.deepStrictEqual(until("item > 1 || index > 1", ", foreach: [1]"), [])
+    assert.deepStrictEqual(until("result.rws > 1"), [
+      'f.yaml:3:72: `result` (mcp/tool.function_name): there is no "rws", expected rows or note, did you mean "rows"?'
+    ])
+    assert.deepStrictEqual(until("reslt.rows > 1").length, 1)
+    assert.match(until("item > 1").join(), /`item` is there only in a task with `foreach`$/)
+    assert.deepStrictEqual(until("a.x > 1"), [
+      'f.yaml:3:72: warning: "a" may be skipped (it has an `if`): this task is skipped then'
+    ])
+    assert.deepStrictEqual(until("t.rows > 1"), [
+      'f.yaml:3:72: task "t" waits for itself: its own result is `result` there, did you mean "result"?'
+    ])
+    assert.deepStrictEqual(of("params: { input: '${t.rows}' }"), [
+      'f.yaml:2:112: task "t" waits for itself: its own result is `previous` there, did you mean "previous"?'
+    ])
+    assert.deepStrictEqual(
+      check("secrets: [K]\ntasks: [{ method: data/value, repeat: { until: secrets.K == 1, max: 2 } }]"),
+      ["f.yaml:2:48: `until`: a secret cannot be looked at in an expression"]
     )
   })
 
@@ -299,6 +353,48 @@ describe("what a reference or an expression speaks of", () => {
   })
 })
 
+describe("a cache", () => {
+  const of = (keys: string) => check(`secrets: [K]\ninputs: { s: { secret: true } }\ntasks: [{ ${keys} }]`)
+  const chat = "method: llm/chat, cache: true, params: { prompt: x }"
+
+  it("is for methods that read, or calls that say so", () => {
+    assert.deepStrictEqual(of(chat), [])
+    assert.deepStrictEqual(of("method: python/execute, params: { code: x }, cache: {}"), [
+      "f.yaml:3:56: `cache` is for calls that read, and python/execute is marked as one that writes; `effects: reads` says that this call changes nothing"
+    ])
+    assert.deepStrictEqual(of("method: python/execute, params: { code: x }, cache: {}, effects: reads"), [])
+    assert.deepStrictEqual(of(`${chat}, effects: writes`), [
+      "f.yaml:3:29: `cache` is for calls that read, and llm/chat is marked as one that writes"
+    ])
+    const unknown = WorkflowFile.parse({ text: "tasks: [{ method: no/such, cache: true, effects: writes }]" })
+    assert.deepStrictEqual(
+      Check.check(unknown, undefined).map(({ code }) => code),
+      ["not-cacheable"]
+    )
+  })
+
+  it("needs a key of its own where the params hold a secret", () => {
+    const message = "the params hold a secret, which no key may hold: `cache` needs a `key` of its own"
+    for (const secret of ["${secrets.K}", "Bearer ${inputs.s}"]) {
+      assert.deepStrictEqual(of(`method: llm/chat, cache: true, params: { prompt: '${secret}' }`), [
+        `f.yaml:3:29: ${message}`
+      ])
+      assert.deepStrictEqual(of(`method: llm/chat, cache: { key: k }, params: { prompt: '${secret}' }`), [])
+    }
+  })
+
+  it("has a key whose references are looked at like those of params, and no secret in it", () => {
+    const key = (text: string) =>
+      tasks("{ id: a, method: data/value }", `{ method: llm/chat, params: { prompt: x }, cache: { key: '${text}' } }`)
+    assert.deepStrictEqual(key("k ${a.x}"), [])
+    assert.match(key("k ${aa.x}").join(), /^f\.yaml:3:65: \$\{aa\.x\}: .*did you mean "a"\?$/)
+    assert.match(key("${iteration}").join(), /`iteration` is there only in a task with `repeat`$/)
+    assert.deepStrictEqual(of("method: llm/chat, params: { prompt: x }, cache: { key: 'k ${secrets.K}' }"), [
+      "f.yaml:3:69: a secret cannot stand in `cache.key`, only in the params of a task"
+    ])
+  })
+})
+
 describe("dependencies", () => {
   it("are tasks, or else the nearest is named", () => {
     assert.deepStrictEqual(
@@ -361,6 +457,7 @@ describe("a document with mistakes", () => {
     assert.includeDeepMembers([...found], [...parsed])
     assert.deepStrictEqual(found.filter((one) => !parsed.some((other) => format(other) === format(one))).map(format), [
       'mistakes.yaml:10:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?',
+      'mistakes.yaml:12:22: `until`: "done" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks',
       'mistakes.yaml:18:23: there is no task "nowhere"',
       'mistakes.yaml:32:29: ${bb.rows}: "bb" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "b"?',
       'mistakes.yaml:33:20: `temperature`: expected a number, found "hot"',

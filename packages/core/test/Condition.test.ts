@@ -251,6 +251,41 @@ describe("the tasks and roots of an expression", () => {
   })
 })
 
+describe("an expression in `until`", () => {
+  const test = (expression: string, given: { readonly [root: string]: Schema.Json }) =>
+    Condition.compile(expression, names).test({
+      task: scope.task,
+      root: (root) => (Object.hasOwn(given, root) ? given[root] : undefined)
+    })
+
+  it("sees result, previous and iteration, of any type", () => {
+    const { problems, roots } = Condition.compile("result.score > 8 || previous == result || iteration >= 3", names)
+    assert.deepStrictEqual([problems, roots], [[], ["result", "previous", "iteration"]])
+    assert.deepStrictEqual(
+      test("result.score > 8 && iteration < 3", { result: { score: 9 }, iteration: 2 }),
+      Result.succeed(true)
+    )
+    assert.deepStrictEqual(test("result > 8", { result: 8.5 }), Result.succeed(true))
+    assert.deepStrictEqual(
+      test("result == previous", { result: { a: [1] }, previous: { a: [1] } }),
+      Result.succeed(true)
+    )
+    assert.deepStrictEqual(test("previous == null", { previous: null }), Result.succeed(true))
+  })
+
+  it("looks into a result as a reference looks into that of a task", () => {
+    const result = { result: { score: 9 }, stdout: "" }
+    for (const text of ["result.score == 9", "result.result.score == 9", "result.stdout == ''", "has(result.score)"]) {
+      assert.deepStrictEqual(test(text, { result }), Result.succeed(true), text)
+    }
+    const failure = test("result.scor == 9", { result })
+    assert.match(
+      Result.isFailure(failure) ? failure.failure.issue : "passes",
+      /`result` has no \.scor .*, did you mean "score"\?/
+    )
+  })
+})
+
 describe("the problems of an expression", () => {
   it("name the place and what was meant", () => {
     assert.deepStrictEqual(problems("true && cuont.words > 1"), [

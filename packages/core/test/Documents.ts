@@ -1,7 +1,7 @@
 /** Workflows for tests, from what a test cares about. */
 import type { Contract } from "../src/Contract.ts"
 import * as Plan from "../src/Plan.ts"
-import type { Task } from "../src/Task.ts"
+import type { Task } from "../src/Workflow.ts"
 import type { Workflow } from "../src/Workflow.ts"
 
 export const task = (id: string, more: Partial<Task> = {}): Task => ({

@@ -8,7 +8,7 @@ import { Gleitzeit } from "../src/Gleitzeit.ts"
 import { Leases } from "../src/Leases.ts"
 import * as MemoryStore from "../src/MemoryStore.ts"
 import { Store } from "../src/Store.ts"
-import { engine, orphan, type Script, workflow } from "./harness.ts"
+import { engine, orphan, type Script, told, workflow } from "./harness.ts"
 
 const never: Script = () => Effect.never
 const slow = workflow("name: slow\ntasks: [{ id: a, method: test/run, params: { script: never } }]")
@@ -39,12 +39,14 @@ describe("the environment", () => {
   it.effect("is read once, and only the variables that the workflow names", () =>
     Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
-      const report = yield* gleitzeit.run(
-        workflow(`
+      const report = yield* told(
+        gleitzeit.run(
+          workflow(`
 name: env
 env: [SHOWN, MISSING]
 tasks: [{ id: a, method: test/run, params: { value: "\${env.SHOWN} \${env.MISSING ?? 'nothing'}" } }]
 `)
+        )
       )
       assert.strictEqual(report.tasks["a"]?.result, "seen nothing")
       const [created] = yield* Stream.runCollect(gleitzeit.events(report.run))
@@ -70,7 +72,7 @@ tasks: [{ id: a, method: test/run, params: { script: keep, value: "\${inputs.pla
     let got: unknown
     return Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
-      const report = yield* gleitzeit.run(document, { inputs: { token: "tok-12345678", plain: "with" } })
+      const report = yield* told(gleitzeit.run(document, { inputs: { token: "tok-12345678", plain: "with" } }))
       assert.strictEqual(got, "with tok-12345678")
       assert.strictEqual(report.tasks["a"]?.result, "with ***")
       assert.notInclude(JSON.stringify(yield* Stream.runCollect(gleitzeit.events(report.run))), "tok-12345678")
@@ -97,7 +99,7 @@ tasks: [{ id: a, method: test/run, params: { value: "\${inputs.token}" } }]`
       const refused = yield* Effect.flip(gleitzeit.resume("left"))
       assert.include(refused.message, `"token" is required`)
       yield* gleitzeit.resume("left", { inputs: { token: "tok-12345678" } })
-      assert.strictEqual((yield* gleitzeit.wait("left")).tasks["a"]?.result, "***")
+      assert.strictEqual((yield* told(gleitzeit.wait("left"))).tasks["a"]?.result, "***")
     }).pipe(Effect.provide(engine()))
   )
 })
@@ -162,7 +164,7 @@ describe("resume", () => {
       const gleitzeit = yield* Gleitzeit
       yield* orphan("left", "tasks: [{ id: a, method: test/run, params: { value: 1 } }]\noutputs: { a: '${a}' }")
       yield* gleitzeit.resume("left")
-      const report = yield* gleitzeit.wait("left")
+      const report = yield* told(gleitzeit.wait("left"))
       assert.deepStrictEqual(report.outputs, { a: 1 })
       const before = yield* Stream.runCollect(gleitzeit.events("left"))
       yield* gleitzeit.resume("left")
@@ -178,7 +180,7 @@ describe("resume", () => {
       const json = JSON.stringify({ _tag: "TaskStarted", v: 1, at: 2, task: "a", attempt: 1 })
       yield* store.commit([{ run: "left", after: 1, events: [{ at: 2, kind: "TaskStarted", json }] }])
       yield* gleitzeit.resume("left")
-      const report = yield* gleitzeit.wait("left")
+      const report = yield* told(gleitzeit.wait("left"))
       assert.strictEqual(report.tasks["a"]?.error?.name, "INTERRUPTED")
     }).pipe(Effect.provide(engine()))
   )
@@ -239,7 +241,7 @@ describe("taking a run over", () => {
       const gleitzeit = yield* Gleitzeit
       yield* orphan("left", tasks)
       yield* gleitzeit.resume("left")
-      const report = yield* inTime(gleitzeit.wait("left"))
+      const report = yield* told(inTime(gleitzeit.wait("left")))
       assert.strictEqual(report.tasks["a"]?.result, "theirs")
     }).pipe(Effect.provide(engine({ long: never }, { store })))
   })
@@ -402,7 +404,7 @@ describe("wait", () => {
       assert.isUndefined(waiting.pollUnsafe())
       yield* gleitzeit.resume(id)
       yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(waiting)).tasks["a"]?.result, 2)
+      assert.strictEqual((yield* told(Fiber.join(waiting))).tasks["a"]?.result, 2)
     }).pipe(Effect.provide(engine({ second })))
   })
 })
@@ -419,7 +421,9 @@ describe("looking around", () => {
         [
           ["test", "healthy"],
           ["data", "healthy"],
-          ["timer", "healthy"]
+          ["timer", "healthy"],
+          ["human", "healthy"],
+          ["signal", "healthy"]
         ]
       )
     }).pipe(Effect.provide(engine()))

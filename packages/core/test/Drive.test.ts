@@ -6,7 +6,7 @@ import { ProviderOverloaded, TaskCancelled, TaskExecutionFailed } from "../src/E
 import type { Event } from "../src/Event.ts"
 import { Gleitzeit } from "../src/Gleitzeit.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
-import { engine, orphan, type Script, workflow } from "./harness.ts"
+import { engine, orphan, type Script, told, workflow } from "./harness.ts"
 
 const fails: Script = () => Effect.fail(new TaskExecutionFailed({ reason: "no", retryable: false }))
 
@@ -25,7 +25,7 @@ const resumed = (run: string) =>
   Effect.gen(function* () {
     const gleitzeit = yield* Gleitzeit
     yield* gleitzeit.resume(run)
-    return yield* gleitzeit.wait(run)
+    return yield* told(gleitzeit.wait(run))
   })
 
 const kinds = (run: string) =>
@@ -78,7 +78,7 @@ describe("a resumed run", () => {
   - { id: last, method: test/run }`
     return Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
-      const whole = yield* gleitzeit.run(workflow(`name: whole\n${tasks}`))
+      const whole = yield* told(gleitzeit.run(workflow(`name: whole\n${tasks}`)))
       assert.strictEqual(calls, 2)
       const events = yield* Stream.runCollect(gleitzeit.events(whole.run))
       const outcomes = events.map(({ event }) => event).filter(({ _tag }) => _tag === "TaskFailed")
@@ -131,7 +131,7 @@ tasks:
         { startImmediately: true }
       )
       for (let i = 0; i < 10; i++) yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(fiber)).tasks["work"]?.error?.name, "ITEMS_FAILED")
+      assert.strictEqual((yield* told(Fiber.join(fiber))).tasks["work"]?.error?.name, "ITEMS_FAILED")
     }).pipe(
       Effect.provide(
         engine({
@@ -219,7 +219,7 @@ describe("a run of many tasks", () => {
         Effect.gen(function* () {
           const document = chain(first)
           assert.isDefined(document)
-          return (yield* gleitzeit.run(document)).tasks[`t${many - 1}`]
+          return (yield* told(gleitzeit.run(document))).tasks[`t${many - 1}`]
         })
       assert.strictEqual((yield* last({ params: { value: 1 } }))?.result, 1)
       assert.strictEqual((yield* last({ if: "1 > 2" }))?.skipped_because, `"t${many - 2}" has no value`)

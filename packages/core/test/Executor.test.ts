@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { NotSupported, SecretMissing, TaskExecutionFailed } from "../src/Errors.ts"
+import { QuestionExpired, SecretMissing, TaskExecutionFailed, TaskSuspended } from "../src/Errors.ts"
 import * as ExecutorModule from "../src/Executor.ts"
 import type { Call, Host } from "../src/Executor.ts"
 import * as FailureData from "../src/Failure.ts"
@@ -500,14 +500,14 @@ describe("a secret that a handler passes on to a call", () => {
 
 describe("a handler that suspends", () => {
   const asks: Handler = () => Effect.flatMap(TaskContext, ({ suspend }) => suspend("k", { kind: "x" }))
-  const { host } = listener({ answer: () => Effect.fail(new NotSupported({ feature: "waiting" })) })
+  const { host } = listener({ answer: () => Effect.undefined })
 
   test(
-    "ends with the failure of the host, also under a timeout and a limit",
+    "ends its attempt, also under a timeout and a limit",
     Effect.gen(function* () {
       yield* serve(asks, { concurrency: 1 })
-      assert.strictEqual((yield* Effect.flip(execute({}, host))).code, -30008)
-      assert.strictEqual((yield* Effect.flip(execute({ timeout: 1000 }, host))).code, -30008)
+      assert.strictEqual((yield* Effect.flip(execute({}, host))).name, "TASK_SUSPENDED")
+      assert.strictEqual((yield* Effect.flip(execute({ timeout: 1000 }, host))).name, "TASK_SUSPENDED")
     })
   )
 
@@ -523,17 +523,31 @@ describe("a handler that suspends", () => {
           Effect.ensuring(Effect.sync(() => (cleaned = true)))
         )
       )
-      assert.strictEqual((yield* Effect.flip(execute({}, host))).code, -30008)
+      assert.strictEqual((yield* Effect.flip(execute({}, host))).name, "TASK_SUSPENDED")
       assert.deepStrictEqual([cleaned, further], [true, false])
     })
   )
 
   test(
-    "ends interrupted while there is no answer",
+    "may catch that nobody has answered in time",
     Effect.gen(function* () {
-      yield* serve(asks)
-      const exit = yield* Effect.exit(execute({}, listener({ answer: () => Effect.undefined }).host))
-      assert.isTrue(Exit.isFailure(exit) && Exit.hasInterrupts(exit))
+      yield* serve((params) => Effect.catch(asks(params), ({ name }) => Effect.succeed(name)))
+      const expired = listener({ answer: (request) => Effect.fail(new QuestionExpired({ request })) })
+      assert.strictEqual((yield* execute({}, expired.host)).result, "QUESTION_EXPIRED")
+    })
+  )
+
+  test(
+    "is not there to catch that a call it makes waits",
+    Effect.gen(function* () {
+      yield* serve(() =>
+        Effect.catch(
+          Effect.flatMap(TaskContext, ({ call }) => call("k", "x/do", {})),
+          () => Effect.succeed("caught")
+        )
+      )
+      const waits = listener({ call: () => Effect.fail(new TaskSuspended({ request: "ask/k" })) })
+      assert.strictEqual((yield* Effect.flip(execute({}, waits.host))).name, "TASK_SUSPENDED")
     })
   )
 })

@@ -3,7 +3,7 @@ import type { Event } from "../src/Event.ts"
 import type { Failure } from "../src/Failure.ts"
 import { Fan } from "../src/Fan.ts"
 import * as Run from "../src/Run.ts"
-import type { Task } from "../src/Task.ts"
+import type { Task } from "../src/Workflow.ts"
 import { Choices, Numbers } from "./Choices.ts"
 import { plan, task } from "./Documents.ts"
 
@@ -11,7 +11,7 @@ const error = (message: string): Failure => ({ code: -29002, name: "TASK_EXECUTI
 
 const fan = (items: number, more: Partial<Task> = {}, state?: Run.RunState) => {
   const list = Array.from({ length: items }, (_, index) => `item ${index}`)
-  return new Fan(0, plan([task("work", { foreach: list, ...more })]).tasks[0]!, list, 5, state)
+  return new Fan(0, plan([task("work", { foreach: list, ...more })]).tasks[0]!, "work", list, 5, Infinity, state)
 }
 
 const begun = (all: Fan) => {

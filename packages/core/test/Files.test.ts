@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, relative, resolve } from "node:path"
+import { format } from "../src/Diagnostic.ts"
 import * as FilesModule from "../src/Files.ts"
+import * as WorkflowFile from "../src/WorkflowFile.ts"
 
 const { Files } = FilesModule
 
@@ -133,3 +136,92 @@ it.effect("without a folder paths are relative to the current one", () =>
     assert.strictEqual((yield* Effect.flip(files.locate("", relative(".", "/etc/hosts")))).reason, "outside")
   }).pipe(Effect.provide(FilesModule.layer()))
 )
+
+const writtenTo = (path: string) => {
+  writeFileSync(path, "")
+  return path
+}
+const readIn = (base: string, path: string) =>
+  Effect.flatMap(Files, (files) => files.read(join(base, "project"), path)).pipe(Effect.provide(FilesModule.layer()))
+const hashOf = (path: string) =>
+  Effect.flatMap(Files, (files) => files.hash(path)).pipe(Effect.provide(FilesModule.layer()))
+
+describe("the text of a file", () => {
+  it.effect("is read from the workflow's folder, without its byte order mark", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      writeFileSync(join(base, "project/sub/fox.yaml"), "\uFEFFname: 🦊\r\n")
+      assert.strictEqual(yield* readIn(base, "sub/../sub/fox.yaml"), "name: 🦊\r\n")
+      writeFileSync(join(base, "project/empty"), "")
+      assert.strictEqual(yield* readIn(base, "empty"), "")
+    })
+  )
+
+  it.effect("is refused outside of it, and where there is none", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      writeFileSync(join(base, "project/latin"), Buffer.from([0x66, 0xfc, 0x72]))
+      truncateSync(writtenTo(join(base, "project/large")), 12_000_001)
+      const reasons: ReadonlyArray<readonly [path: string, reason: string, detail: RegExp]> = [
+        ["../outside.txt", "outside", /lies outside/],
+        ["gone.txt", "missing", /there is no file/],
+        ["sub", "unreadable", /is a folder, expected a file/],
+        ["latin", "unreadable", /is not text in UTF-8/],
+        ["large", "too large", /has 12000001 bytes, more than the 12000000 that are read/]
+      ]
+      for (const [path, reason, detail] of reasons) {
+        const error = yield* Effect.flip(readIn(base, path))
+        assert.deepStrictEqual([error._tag, error.file, error.reason], ["FileUnreadable", path, reason])
+        assert.match(error.detail, detail)
+      }
+      const error = yield* Effect.flip(readIn(base, "/dev/zero"))
+      assert.strictEqual(error.reason, "outside")
+    })
+  )
+})
+
+it.effect("nested workflows are read from the folder of the document, and from nowhere else", () =>
+  Effect.gen(function* () {
+    const base = yield* folder
+    const one = "tasks: [{ id: one, method: data/value }]"
+    writeFileSync(join(base, "project/sub/inner.yaml"), "tasks: [{ id: a, workflow: ../shared.yaml }]")
+    writeFileSync(join(base, "project/shared.yaml"), one)
+    writeFileSync(join(base, "outside.yaml"), one)
+    symlinkSync(join(base, "outside.yaml"), join(base, "project/link.yaml"))
+    const files = yield* Files
+    const load = (text: string) => WorkflowFile.load({ text, file: join(base, "project/main.yaml") }, files.read)
+    const { workflow } = yield* load("tasks: [{ workflow: sub/inner.yaml }]")
+    assert.strictEqual(workflow?.tasks[0].workflow?.tasks[0].workflow?.tasks[0].id, "one")
+    for (const path of ["../outside.yaml", "link.yaml", "sub/../../outside.yaml"]) {
+      const { diagnostics } = yield* load(`tasks: [{ workflow: ${path} }]`)
+      assert.match(
+        diagnostics.map(format).join(),
+        /main\.yaml:1:21: the nested workflow cannot be read: .*lies outside/
+      )
+    }
+  }).pipe(Effect.provide(FilesModule.layer()))
+)
+
+describe("the hash of a file", () => {
+  it.live("is the SHA-256 of its bytes, whatever its size", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      for (const size of [0, 1, 65_536, 3_000_001]) {
+        const bytes = Buffer.alloc(size, "gleitzeit\0")
+        const path = join(base, "project/bytes")
+        writeFileSync(path, bytes)
+        assert.strictEqual(yield* hashOf(path), createHash("sha256").update(bytes).digest("hex"))
+      }
+    })
+  )
+
+  it.live("is none of a folder, a device or nothing", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const reason = (path: string) => Effect.map(Effect.flip(hashOf(path)), ({ reason }) => reason)
+      assert.strictEqual(yield* reason(join(base, "project")), "unreadable")
+      assert.strictEqual(yield* reason("/dev/zero"), "unreadable")
+      assert.strictEqual(yield* reason(join(base, "gone")), "missing")
+    })
+  )
+})

@@ -3,7 +3,7 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ProviderOverloaded, TaskExecutionFailed } from "../src/Errors.ts"
 import { Gleitzeit } from "../src/Gleitzeit.ts"
-import { engine, type Script, workflow } from "./harness.ts"
+import { engine, type Script, told, workflow } from "./harness.ts"
 
 const fails: Script = (value) =>
   Effect.fail(new TaskExecutionFailed({ reason: `no: ${String(value)}`, retryable: false }))
@@ -13,7 +13,7 @@ const odd: Script = (value, context) =>
   Number(value) % 2 === 0 ? fails(value, context) : Effect.succeed(value ?? null)
 
 const run = (text: string, options?: Parameters<Gleitzeit["Service"]["run"]>[1]) =>
-  Effect.flatMap(Gleitzeit, (gleitzeit) => gleitzeit.run(workflow(text), options))
+  Effect.flatMap(Gleitzeit, (gleitzeit) => told(gleitzeit.run(workflow(text), options)))
 
 const statuses = (tasks: { readonly [id: string]: { readonly status: string } }) =>
   Object.fromEntries(Object.entries(tasks).map(([id, { status }]) => [id, status]))

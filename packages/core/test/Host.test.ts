@@ -6,8 +6,11 @@ import type { Event } from "../src/Event.ts"
 import type { Call, Executor, Host, Reply } from "../src/Executor.ts"
 import type { Failure } from "../src/Failure.ts"
 import * as HostModule from "../src/Host.ts"
+import { Graph } from "../src/Graph.ts"
 import { type Journal, Writer } from "../src/Journal.ts"
 import { Feed, type Live } from "../src/Live.ts"
+import { Requests } from "../src/Requests.ts"
+import * as Run from "../src/Run.ts"
 import type { Usage } from "../src/Task.ts"
 import { TaskRun } from "../src/TaskRun.ts"
 import { plan, task } from "./Documents.ts"
@@ -36,12 +39,17 @@ const make = (
       executed.push(call)
       return execute(call, host)
     },
+    survey: () => Effect.succeed({ identity: undefined, estimate: {} }),
     forget: () => Effect.void
   }
   const feed = new Feed()
   feed.listen("run", (one) => live.push(one))
   const calls = more.calls ?? new Map<string, Schema.Json>()
-  const run = new TaskRun(plan([task("ask", { priority: 1 })]).tasks[0]!, 0, undefined, 2, 5)
+  const from = { ...Run.empty("run"), inputs: {} }
+  Run.fold(from, { _tag: "TaskStarted", v: 1, at: 5, task: "ask", attempt: 1 })
+  from.tasks.get("ask")!.attempts = 1
+  const run = new TaskRun(new Graph(plan([task("ask", { priority: 1 })]), from), 0, undefined, undefined, from, 5)
+  const requests = new Requests()
   const host = HostModule.make(
     {
       executor,
@@ -49,13 +57,15 @@ const make = (
       writer: new Writer("run", "owner", 3, 100),
       feed,
       calls,
+      requests,
+      ledgers: () => [],
       secretInputs: new Map([["key", "sk-1"]]),
       used: (usage) => used.push(usage),
       ended: more.ended ?? (() => false)
     },
     run
   )
-  return { host, run, events, executed, used, live, calls }
+  return { host, run, requests, events, executed, used, live, calls }
 }
 
 describe("a call that a handler makes", () => {
@@ -236,9 +246,17 @@ describe("a host", () => {
     })
   )
 
-  it.effect("says that it cannot wait for an answer", () =>
+  it.effect("keeps what is asked, at the task's path or below it, until there is an answer", () =>
     Effect.gen(function* () {
-      assert.strictEqual((yield* Effect.flip(make().host.answer("k", { kind: "x" }))).code, -30008)
+      const { host, requests, run } = make()
+      assert.isUndefined(yield* host.answer("k", { kind: "x" }))
+      assert.deepStrictEqual(run.asked, { request: "ask/k", question: { kind: "x" } })
+      requests.ask("ask/k", "ask", { kind: "x" })
+      requests.answer("ask/k", 5)
+      assert.strictEqual(yield* host.answer("k", { kind: "x" }), 5)
+      requests.ask("ask", "ask", { kind: "x" })
+      requests.expire("ask")
+      assert.strictEqual((yield* Effect.flip(host.answer("", { kind: "x" }))).name, "QUESTION_EXPIRED")
     })
   )
 })

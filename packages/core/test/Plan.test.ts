@@ -4,7 +4,7 @@ import * as Method from "../src/Method.ts"
 import * as Plan from "../src/Plan.ts"
 import * as Protocol from "../src/Protocol.ts"
 import type { Scope } from "../src/Reference.ts"
-import type { Task } from "../src/Task.ts"
+import type { Task } from "../src/Workflow.ts"
 import { Choices, Numbers } from "./Choices.ts"
 import { plan, task } from "./Documents.ts"
 

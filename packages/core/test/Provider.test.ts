@@ -120,6 +120,20 @@ describe("a provider", () => {
     })
   )
 
+  it.effect("gives no result that is no JSON, or that holds itself", () =>
+    Effect.gen(function* () {
+      const itself: { [key: string]: unknown } = {}
+      itself["a"] = { b: [itself, itself] }
+      for (const result of [itself, { count: 10n }, { run: () => 1 }, { a: undefined }, [NaN], new Map()]) {
+        // Safe: that it is no JSON is the point.
+        const handler = () => Effect.succeed(result as unknown as Schema.Json)
+        const provider = yield* make({ handlers: { ...spec.handlers, "test/extra": handler } })
+        const error = yield* Effect.flip(call(provider, "test/extra", {}))
+        assert.deepStrictEqual([error.code, error.name], [-29007, "TASK_RESULT_INVALID"])
+      }
+    })
+  )
+
   it.effect("with a handler that its protocol does not have is refused", () =>
     Effect.gen(function* () {
       for (const name of ["test/dya", "constructor"]) {

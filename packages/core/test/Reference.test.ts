@@ -255,6 +255,22 @@ describe("a path", () => {
   )
 })
 
+describe("a path into `previous` or `result`", () => {
+  it("begins as one into the result of a task does", () => {
+    const from = scope({}, { previous: { result: { score: 9 } }, result: { content: 1 }, item: { result: { x: 1 } } })
+    assert.strictEqual(resolve("${previous.score}", from), 9)
+    assert.strictEqual(resolve("${previous.result.score}", from), 9)
+    assert.strictEqual(resolve("${result.result.content}", from), 1)
+    assert.deepStrictEqual(resolve("${previous}", from), { result: { score: 9 } })
+    assert.match(issue("${previous.scor}", from), /`previous` has no \.scor .*, did you mean "score"\?/)
+    assert.match(issue("${item.x}", from), /`item` has no \.x/)
+    const first = scope({}, { previous: null })
+    assert.strictEqual(resolve("${previous}", first), null)
+    assert.strictEqual(resolve("${previous.score ?? 0}", first), 0)
+    assert.match(issue("${previous.score}", first), /`previous` has no \.score \(it is null\)/)
+  })
+})
+
 describe("a reference resolves", () => {
   const { prop } = it
 
@@ -353,6 +369,28 @@ describe("a reference resolves", () => {
     assert.match(issue("${b.x}", from), /task "b" was skipped and has no value/)
     assert.match(issue("${work.x}", from), /task "work" is not over/)
   })
+})
+
+describe("a reference to a whole task", () => {
+  const Id = Schema.Array(
+    Schema.Literals(["a", "b", "5", "null", "🦊", " ", ".", "[", "]", "??", "'", '"', "-", "\\", "inputs", "tasks"])
+  )
+
+  it.prop(
+    "is written so that it means that task, whatever its id",
+    { parts: Id, more: Schema.Array(Id) },
+    ({ more, parts }) => {
+      const id = `i${parts.join("")}`
+      for (const one of [id, parts.join("")].filter((one) => !["", "inputs", "tasks"].includes(one))) {
+        const known = new Map([one, ` ${one}`, `${one}.x`, ...more.map((one) => one.join(""))].map((id) => [id, id]))
+        const [part, ...others] = Reference.parse(Reference.ofTask(one, known), known)
+        assert.deepStrictEqual(others, [])
+        assert.deepStrictEqual(typeof part === "object" ? part.alternatives : part, [
+          { kind: "task", task: one, path: [] }
+        ])
+      }
+    }
+  )
 })
 
 describe("a tree", () => {

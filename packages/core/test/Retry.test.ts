@@ -4,7 +4,7 @@ import * as Errors from "../src/Errors.ts"
 import * as FailureData from "../src/Failure.ts"
 import type { Failure } from "../src/Failure.ts"
 import * as Retry from "../src/Retry.ts"
-import type { Retry as Policy } from "../src/Task.ts"
+import type { Retry as Policy } from "../src/Workflow.ts"
 
 const failure = (more: Partial<Failure> = {}): Failure => ({
   code: -29002,

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { stringify } from "yaml"
 import { format } from "../src/Diagnostic.ts"
-import { Task } from "../src/Task.ts"
+import { Task } from "../src/Workflow.ts"
 import { Workflow } from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 
@@ -244,6 +244,21 @@ describe("a task", () => {
     assert.isUndefined(task("    params: {}").retry)
   })
 
+  it("is repeated, cached and limited as it says", () => {
+    const { budget, cache, effects, repeat } = task(
+      "    repeat: { until: result.score > 8, max: 5, on_max: continue }\n    cache: { ttl: 1d, key: 'k ${inputs.x}' }\n    effects: reads\n    budget: { tokens: 1e4, cost_usd: 0.5, calls: 3, duration: 5m }"
+    )
+    assert.deepStrictEqual(repeat, { until: "result.score > 8", max: 5, on_max: "continue" })
+    assert.deepStrictEqual(cache, { ttl: 86_400_000, key: "k ${inputs.x}" })
+    assert.strictEqual(effects, "reads")
+    assert.deepStrictEqual(budget, { tokens: 10_000, cost_usd: 0.5, calls: 3, duration: 300_000 })
+    assert.deepStrictEqual(task("    repeat: { until: false, max: 1000 }").repeat, { until: "false", max: 1000 })
+    assert.deepStrictEqual(task("    cache: true").cache, {})
+    assert.deepStrictEqual(task("    cache: {}").cache, {})
+    assert.isFalse(Object.hasOwn(task("    cache: false"), "cache"))
+    assert.deepStrictEqual(read("tasks: [{ method: a/b }]\nbudget: { calls: 3 }").budget, { calls: 3 })
+  })
+
   it("gets the default model only if it is of llm and has none", () => {
     const { tasks } = read(
       "defaults: { model: m }\ntasks:\n  - method: llm/chat\n  - { method: llm/chat, params: { model: own } }\n  - method: python/execute"
@@ -410,7 +425,6 @@ describe("a mistake", () => {
       'mistakes.yaml:7:36: `default` does not fit its own schema: expected a whole number, found "many"',
       'mistakes.yaml:7:42: unknown key "minumum" in an input, did you mean "minimum"?',
       'mistakes.yaml:11:5: unknown key "parms" in a task, did you mean "params"?',
-      "mistakes.yaml:12:5: `repeat` is not supported by this version",
       'mistakes.yaml:13:14: unknown key "max_atempts" in `retry`, did you mean "max_attempts"?',
       'mistakes.yaml:14:15: `priority`: expected urgent, high, normal, low or 0 to 3, found "urgnt", did you mean "urgent"?',
       'mistakes.yaml:15:9: duplicate task id "a", first on line 9',
@@ -423,7 +437,7 @@ describe("a mistake", () => {
       'mistakes.yaml:25:9: a task cannot be called "result": in a reference the word stands for something else',
       "mistakes.yaml:26:13: `params`: expected a mapping, found 5",
       'mistakes.yaml:30:5: "depends_on" says the same as "needs", expected one of them',
-      'mistakes.yaml:35:1: unknown key "cache" in a workflow, expected name, id, version, description, tags, metadata, inputs, defaults, providers, secrets, env, timeout or 8 more'
+      'mistakes.yaml:35:1: unknown key "cache" in a workflow, expected name, id, version, description, tags, metadata, inputs, defaults, providers, secrets, env, timeout or 9 more'
     ])
   })
 
@@ -460,10 +474,34 @@ describe("a mistake", () => {
         "    protocol: data",
         'f.yaml:4:15: "data" is no protocol, expected a name and a version such as llm/v1, did you mean "data/v1"?'
       ],
-      ["    cache: { ttl: 1d }", "f.yaml:4:5: `cache` is not supported by this version"],
-      ["    workflow: other.yaml", "f.yaml:4:5: `workflow` is not supported by this version"],
-      ["    budget: {}", "f.yaml:4:5: `budget` is not supported by this version"],
-      ["    effects: reads", "f.yaml:4:5: `effects` is not supported by this version"],
+      ["    cache: 3", "f.yaml:4:12: `cache`: expected true, false or a mapping with `ttl` and `key`, found 3"],
+      ["    cache: { tll: 1d }", 'f.yaml:4:14: unknown key "tll" in `cache`, did you mean "ttl"?'],
+      ["    cache: { ttl: 0 }", "f.yaml:4:19: `ttl`: expected more than 0"],
+      ["    cache: { key: '' }", "f.yaml:4:19: `key` is empty, expected text"],
+      ["    effects: read", 'f.yaml:4:14: `effects`: expected reads or writes, found "read", did you mean "reads"?'],
+      ["    budget: 3", "f.yaml:4:13: `budget`: expected a mapping, found 3"],
+      ["    budget: {}", "f.yaml:4:13: `budget` limits nothing, expected tokens, cost_usd, calls or duration"],
+      ["    budget: { token: 3 }", 'f.yaml:4:15: unknown key "token" in `budget`, did you mean "tokens"?'],
+      ["    budget: { tokens: 0 }", "f.yaml:4:23: `tokens`: expected a number above 0, found 0"],
+      ["    budget: { cost_usd: free }", 'f.yaml:4:25: `cost_usd`: expected a number above 0, found "free"'],
+      ["    budget: { duration: 0 }", "f.yaml:4:25: `duration`: expected more than 0"],
+      ["    repeat: 3", "f.yaml:4:13: `repeat`: expected a mapping, found 3"],
+      [
+        "    repeat: { max: 3 }",
+        "f.yaml:4:5: `repeat` has no `until`: the condition that ends it, such as result.score > 8"
+      ],
+      ["    repeat: { until: 'result.x' }", "f.yaml:4:5: `repeat` has no `max`: how often at most, 1 to 1000"],
+      ["    repeat: { until: x, max: 1001 }", "f.yaml:4:30: `max`: expected a whole number from 1 to 1000, found 1001"],
+      ["    repeat: { until: x, max: 0 }", "f.yaml:4:30: `max`: expected a whole number from 1 to 1000, found 0"],
+      ["    repeat: { until: x, max: 1, on_max: go }", 'f.yaml:4:41: `on_max`: expected fail or continue, found "go"'],
+      [
+        "    repeat: { util: x, max: 1, until: y }",
+        'f.yaml:4:15: unknown key "util" in `repeat`, did you mean "until"?'
+      ],
+      [
+        "    inputs: { x: 1 }",
+        'f.yaml:4:5: `inputs` are of a task with `workflow`: a method gets `params`, did you mean "params"?'
+      ],
       ["    retrys: 3", 'f.yaml:4:5: unknown key "retrys" in a task, did you mean "retry"?'],
       ["    provider: ''", "f.yaml:4:15: `provider` is empty, expected text"]
     ]
@@ -493,12 +531,12 @@ describe("a mistake", () => {
   it("of the workflow's keys is told, and what is not supported is refused", () => {
     const rest = "tasks: [{ method: a/b }]\n"
     assert.deepStrictEqual(
-      messages(`${rest}type: batch\nbatch: { directory: x }\ntemplate: {}\nbudget: { tokens: 3 }`),
+      messages(`${rest}type: batch\nbatch: { directory: x }\ntemplate: {}\nbudget: { tokens: -3 }`),
       [
         "f.yaml:2:1: `type: batch` is not supported by this version",
         "f.yaml:3:1: `batch` is not supported by this version",
         "f.yaml:4:1: `template` is not supported by this version",
-        "f.yaml:5:1: `budget` is not supported by this version"
+        "f.yaml:5:19: `tokens`: expected a number above 0, found -3"
       ]
     )
     assert.deepStrictEqual(places(`${rest}type: llm\n`), ["2:1 unknown-key"])
@@ -692,6 +730,11 @@ const pieces = Schema.Array(
     "${a.b}",
     "retry: ",
     "inputs: ",
+    "workflow: ",
+    "workflow:\n      - id: b\n        ",
+    "repeat: { until: ",
+    "cache: ",
+    "budget: ",
     "5",
     "null",
     "\\",
@@ -700,10 +743,16 @@ const pieces = Schema.Array(
   ])
 )
 
+const writtenBudget = ({ duration, ...rest }: NonNullable<Workflow["budget"]>) => ({
+  ...rest,
+  ...(duration === undefined ? {} : { duration: `${duration}ms` })
+})
+
 /** A document in its plain spelling of a canonical workflow. */
-const written = ({ inputs, tasks, timeout, ...rest }: Workflow) => ({
+const written = ({ budget, inputs, tasks, timeout, ...rest }: Workflow): Record<string, unknown> => ({
   ...rest,
   ...(timeout === undefined ? {} : { timeout: `${timeout}ms` }),
+  ...(budget === undefined ? {} : { budget: writtenBudget(budget) }),
   ...(inputs === undefined
     ? {}
     : {
@@ -711,10 +760,15 @@ const written = ({ inputs, tasks, timeout, ...rest }: Workflow) => ({
           Object.entries(inputs).map(([name, { schema, ...input }]) => [name, { ...schema, ...input }])
         )
       }),
-  tasks: tasks.map(({ label, retry, timeout, ...task }) => ({
+  tasks: tasks.map(({ budget, cache, label, method, params, protocol, retry, timeout, workflow, ...task }) => ({
     ...task,
+    ...(workflow === undefined
+      ? { method, protocol, params }
+      : { workflow: written(workflow), ...(Object.keys(params).length === 0 ? {} : { inputs: params }) }),
     ...(label === undefined ? {} : { name: label }),
     ...(timeout === undefined ? {} : { timeout: `${timeout}ms` }),
+    ...(budget === undefined ? {} : { budget: writtenBudget(budget) }),
+    ...(cache === undefined ? {} : { cache: cache.ttl === undefined ? cache : { ...cache, ttl: `${cache.ttl}ms` } }),
     ...(retry === undefined
       ? {}
       : { retry: { ...retry, delay: `${retry.delay}ms`, max_delay: `${retry.max_delay}ms` } })
@@ -743,6 +797,14 @@ const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
 const Rank = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 }))
 const optional = Schema.optionalKey
 
+const Amount = Schema.Finite.check(Schema.isGreaterThan(0))
+const Limits = Schema.Struct({
+  tokens: Amount,
+  cost_usd: optional(Amount),
+  calls: optional(Count),
+  duration: optional(Milliseconds)
+})
+
 /** The parts of a workflow that may be anything. */
 const Parts = Schema.Struct({
   name: Word,
@@ -753,17 +815,33 @@ const Parts = Schema.Struct({
   fail_fast: optional(Schema.Boolean),
   max_concurrency: optional(Count),
   priority: optional(Rank),
+  budget: optional(Limits),
   outputs: optional(Entries)
 })
+
+/** What a task has also when it holds a workflow. */
+const StandingParts = Schema.Struct({
+  if: optional(Schema.NonEmptyString),
+  on_error: optional(Schema.Literals(["fail", "continue"])),
+  priority: optional(Rank),
+  repeat: optional(
+    Schema.Struct({
+      until: Schema.NonEmptyString,
+      max: Count,
+      on_max: optional(Schema.Literals(["fail", "continue"]))
+    })
+  ),
+  budget: optional(Limits)
+})
 const TaskParts = Schema.Struct({
+  ...StandingParts.fields,
   label: optional(Word),
   params: Entries,
-  if: optional(Schema.NonEmptyString),
   foreach: optional(Schema.Union([Schema.NonEmptyString, Schema.Array(Schema.Json)])),
   timeout: optional(Milliseconds),
-  on_error: optional(Schema.Literals(["fail", "continue"])),
   once: optional(Schema.Boolean),
-  priority: optional(Rank),
+  cache: optional(Schema.Struct({ ttl: optional(Milliseconds), key: optional(Schema.NonEmptyString) })),
+  effects: optional(Schema.Literals(["reads", "writes"])),
   retry: optional(
     Schema.Struct({
       max_attempts: Count,
@@ -791,8 +869,8 @@ describe("reading", () => {
 
   it.prop(
     "gives back a canonical workflow that was written as YAML or JSON",
-    { parts: Parts, tasks: Schema.Array(TaskParts) },
-    ({ parts, tasks }) => {
+    { parts: Parts, tasks: Schema.Array(TaskParts), nesting: Schema.Array(StandingParts) },
+    ({ nesting, parts, tasks }) => {
       const [first = { params: [] }, ...others] = tasks
       const { outputs, ...rest } = parts
       const canonical = (task: typeof TaskParts.Type, number: number): Task => ({
@@ -803,11 +881,20 @@ describe("reading", () => {
         method: "data/value",
         ...(number === 0 ? {} : { dependencies: [`t${number - 1}`] })
       })
-      const workflow: Workflow = {
-        ...rest,
-        ...(outputs === undefined ? {} : { outputs: Object.fromEntries(outputs) }),
+      const flat: Workflow = {
+        name: "flat",
+        outputs: Object.fromEntries(outputs ?? []),
         tasks: [canonical(first, 0), ...others.map((task, i) => canonical(task, i + 1))]
       }
+      const inner = nesting.slice(0, 20).reduce(
+        (workflow, standing): Workflow => ({
+          name: "nesting",
+          outputs: { o: "${n}" },
+          tasks: [{ ...standing, id: "n", protocol: "workflow/v1", method: "workflow", params: {}, workflow }]
+        }),
+        flat
+      )
+      const workflow: Workflow = { ...inner, ...rest }
       // JSON has no -0, nor has what is compared
       const plain: unknown = JSON.parse(JSON.stringify(workflow))
       const json = JSON.stringify(written(workflow))

@@ -12,6 +12,7 @@ import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as Providers from "../src/Providers.ts"
 import * as Secrets from "../src/Secrets.ts"
+import type { Outcome } from "../src/Run.ts"
 import { Store } from "../src/Store.ts"
 import { TaskContext } from "../src/TaskContext.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
@@ -56,6 +57,10 @@ export const provider = (scripts: { readonly [name: string]: Script } = {}, conc
     })
   )
 }
+
+/** The whole report of a run that has come to rest. */
+export const told = <E, R>(outcome: Effect.Effect<Outcome, E, R>) =>
+  Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) => Effect.flatMap(outcome, ({ run }) => gleitzeit.get(run)))
 
 export const engine = (
   scripts: { readonly [name: string]: Script } = {},

@@ -21,7 +21,7 @@ const run = (text: string, inputs: { readonly [name: string]: string }) =>
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const { diagnostics, workflow } = yield* gleitzeit.check({ text, file: "hostile.yaml" })
     if (workflow === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"))
-    return yield* gleitzeit.run(workflow, { inputs })
+    return yield* gleitzeit.get((yield* gleitzeit.run(workflow, { inputs })).run)
   }).pipe(Effect.provide(engine))
 
 describe("a text that was made to break out", () => {

@@ -53,6 +53,16 @@ export const make = (
           (some) => (some ? take : Effect.succeed([]))
         )
       }),
+    idle: (scope, n) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("idle", () =>
+          statements.due
+            .all(scope, now)
+            .filter(({ owner }) => owner === null || !isAlive(String(owner), now))
+            .slice(0, Math.max(0, n))
+            .map((row) => String(row["id"]))
+        )
+      ),
     claim: (run, owner, { force = false, ttl }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         transaction("claim", () => {

@@ -28,6 +28,9 @@ export const prepare = (db: DatabaseSync) => ({
   // leases
   free: db.prepare(`SELECT key, id, owner FROM runs WHERE scope = ? AND due <= ? AND due IS NOT NULL AND ${unfinished}
     AND NOT EXISTS (SELECT 1 FROM owners WHERE owners.id = runs.owner AND until > ?) ORDER BY due, id LIMIT ?`),
+  due: db.prepare(
+    `SELECT id, owner FROM runs WHERE scope = ? AND due <= ? AND due IS NOT NULL AND ${unfinished} ORDER BY due, id`
+  ),
   own: db.prepare("UPDATE runs SET owner = ? WHERE key = ?"),
   release: db.prepare("UPDATE runs SET owner = NULL WHERE id = ? AND owner = ?"),
   alive: db.prepare("SELECT id FROM owners WHERE until > ?"),

@@ -1,83 +1,21 @@
 /** What only real processes show: several of them on one file, killed in the middle of a commit, out of room or rights. */
 import { assert, describe, it } from "@effect/vitest"
 import { StoreSample } from "@gleitzeit/testkit"
-import { Effect, Schema, type Scope } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { Clock, Effect, Fiber, Schema, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, statSync } from "node:fs"
-import { platform, tmpdir } from "node:os"
+import { platform } from "node:os"
 import { dirname, join } from "node:path"
 import { SqliteStore } from "../src/index.ts"
+import { type Child, start as startProgram } from "./child.ts"
 import { file, folder } from "./folder.ts"
 
-const { creation } = StoreSample
-const program = join(import.meta.dirname, "fixtures", "journals.ts")
-const node = [process.execPath, "--conditions=gz-source", "--disable-warning=ExperimentalWarning", program]
+const { append, creation, event } = StoreSample
 
-/** Most of such a process's life is reading its modules: the second finds them compiled. */
-const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "gleitzeit-compile-cache") }
-
-interface Child {
-  readonly process: ChildProcess
-  /** Waits for so many lines, or for the end. */
-  readonly lines: (count: number) => Effect.Effect<ReadonlyArray<unknown>>
-  readonly end: Effect.Effect<{
-    readonly code: number | null
-    readonly lines: ReadonlyArray<unknown>
-    readonly stderr: string
-  }>
-}
-
-/** A process that does not outlive the test. */
 const start = (
   args: ReadonlyArray<string>,
-  options: { readonly shell?: string; readonly uid?: number } = {}
-): Effect.Effect<Child, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const { shell, ...rest } = options
-        const [command = "", ...first] = shell === undefined ? node : ["sh", "-c", shell, "sh", ...node]
-        const child = spawn(command, [...first, ...args], { env, stdio: ["ignore", "pipe", "pipe"], ...rest })
-        const seen = { out: "", err: "", ended: false, listeners: new Set<() => void>() }
-        const tell = () => seen.listeners.forEach((listener) => listener())
-        child.stdout.setEncoding("utf8").on("data", (text: string) => ((seen.out += text), tell()))
-        child.stderr.setEncoding("utf8").on("data", (text: string) => (seen.err += text))
-        child.on("close", () => ((seen.ended = true), tell()))
-        return { child, seen }
-      }),
-      ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
-    ),
-    ({ child, seen }) => {
-      // a line that the kill cut off was never said
-      const said = () =>
-        seen.out
-          .split("\n")
-          .slice(0, -1)
-          .map((line): unknown => JSON.parse(line))
-      const until = (done: () => boolean) =>
-        Effect.callback<void>((resume) => {
-          const listener = () => {
-            if (!done()) return
-            seen.listeners.delete(listener)
-            resume(Effect.void)
-          }
-          seen.listeners.add(listener)
-          listener()
-        })
-      return {
-        process: child,
-        lines: (count) =>
-          Effect.map(
-            until(() => seen.ended || said().length >= count),
-            said
-          ),
-        end: Effect.map(
-          until(() => seen.ended),
-          () => ({ code: child.exitCode, lines: said(), stderr: seen.err })
-        )
-      }
-    }
-  )
+  options?: { readonly shell?: string; readonly uid?: number }
+): Effect.Effect<Child, never, Scope.Scope> => startProgram("journals.ts", args, options)
 
 const read = Effect.fnUntraced(function* (filename: string, run: string) {
   const { store } = yield* SqliteStore.make({ filename, durability: "process" })
@@ -183,6 +121,63 @@ describe("processes", () => {
       two.process.kill("SIGKILL")
       yield* two.end
       assert.isTrue(yield* leases.claim("b", "me", { ttl: 1000 }))
+    })
+  )
+
+  for (const how of ["take", "claim"] as const) {
+    it.live(`of two that ${how} the same runs at the same time each drives some, and no run is driven twice`, () =>
+      Effect.gen(function* () {
+        const filename = yield* file
+        const { store } = yield* SqliteStore.make({ filename, durability: "process" })
+        const runs = Array.from({ length: 200 }, (_, n) => `${n}`)
+        for (const run of runs) yield* store.commit([creation(run, { scope: "here" })])
+        const children = yield* Effect.forEach(["p", "q"], (name) => start([how, filename, name, String(runs.length)]))
+        for (const { lines } of children) assert.deepStrictEqual(yield* lines(1), ["ready"])
+        const at = (yield* Clock.currentTimeMillis) + 500
+        yield* store.commit([creation("go", { scope: "elsewhere", events: [event("RunCreated", "{}", at)] })])
+        const driven: Array<ReadonlyArray<string>> = []
+        for (const { end } of children) {
+          const { code, lines, stderr } = yield* end
+          assert.deepStrictEqual([code, stderr], [0, ""])
+          driven.push(yield* Schema.decodeUnknownEffect(Schema.Array(Schema.String))(lines[1]))
+        }
+        for (const theirs of driven) assert.isNotEmpty(theirs)
+        assert.sameMembers(driven.flat(), runs)
+        for (const run of runs) assert.lengthOf(yield* store.read(run, 0, 10), 2)
+      })
+    )
+  }
+
+  it.live("one that locks the file for two seconds delays what is written, and nothing fails", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const { keyValues, leases, store } = yield* SqliteStore.make({ filename, durability: "process" })
+      yield* store.commit([creation("a", { scope: "here" }), creation("b", { scope: "here" }), creation("gone")])
+      const child = yield* start(["lock", filename, "-", "2000"])
+      assert.deepStrictEqual(yield* child.lines(1), ["locked"])
+      const began = yield* Clock.currentTimeMillis
+      const written = Effect.all(
+        [
+          store.commit([append("a", 1, "A")]),
+          store.post("b", event("CancelRequested")),
+          store.remove("gone"),
+          leases.claim("a", "me", { ttl: 60_000 }),
+          leases.take("me", "here", 9, 60_000),
+          leases.beat("me", 60_000),
+          keyValues.put("key", 1)
+        ],
+        { concurrency: "unbounded" }
+      )
+      const writing = yield* Effect.forkChild(written)
+      // reading does not wait
+      assert.lengthOf(yield* store.read("a", 0, 10), 1)
+      assert.isBelow((yield* Clock.currentTimeMillis) - began, 1000)
+      yield* Fiber.join(writing)
+      assert.isAbove((yield* Clock.currentTimeMillis) - began, 1500)
+      assert.lengthOf(yield* store.read("a", 0, 10), 2)
+      assert.lengthOf(yield* store.read("b", 0, 10), 2)
+      assert.deepStrictEqual(yield* leases.claim("b", "you", { ttl: 1 }), { heldBy: "me" })
+      assert.strictEqual((yield* child.end).code, 0)
     })
   )
 

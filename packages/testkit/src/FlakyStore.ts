@@ -1,76 +1,94 @@
 /**
- * A store whose nth commit goes wrong in a way that is said beforehand; everything else is the store below. It shows
- * what its user does about failures, so it knows no chance: the same plan gives the same faults.
+ * A store whose nth call goes wrong in a way that is said beforehand; everything else is the store below. It shows what
+ * its user does about failures, so it knows no chance: the same plan gives the same faults.
  */
 import { Backend, Errors, KeyValues, Leases, Store } from "@gleitzeit/core"
 import { Effect, Layer } from "effect"
 
 export type Fault =
-  /** Nothing is written, and a failure reported. `retryable`: default true. */
+  /** Nothing is done, and a failure reported. `retryable`: default true. */
   | { readonly _tag: "Fail"; readonly retryable?: boolean }
-  /** The first `appends` (default: all) are written, and a failure reported all the same. `retryable`: default true. */
+  /**
+   * It is done, and a failure reported all the same; of a commit, its first `appends` (default: all) are written.
+   * `retryable`: default true.
+   */
   | { readonly _tag: "Tear"; readonly appends?: number; readonly retryable?: boolean }
-  /** Written as it should be, after so many milliseconds. */
+  /** Done as it should be, after so many milliseconds. */
   | { readonly _tag: "Delay"; readonly millis: number }
 
-/** The fault of a commit, counted from 1; undefined: it goes well. */
-export type Plan = (commit: number) => Fault | undefined
+/** The fault of a call, counted from 1 for each operation; undefined: it goes well. */
+export type Plan = (call: number) => Fault | undefined
 
-/** Faults by the number of the commit. */
+/** By operation; one without a plan goes well. */
+export type Plans = { readonly [operation in Operation]?: Plan }
+
+/** What can be made to go wrong. The last three are those of the leases. */
+export type Operation = "commit" | "post" | "read" | "list" | "remove" | "claim" | "beat" | "release"
+
+/** Faults by the number of the call. */
 export const at =
-  (faults: { readonly [commit: number]: Fault }): Plan =>
-  (commit) =>
-    faults[commit]
+  (faults: { readonly [call: number]: Fault }): Plan =>
+  (call) =>
+    faults[call]
 
-/** Commits are counted from the evaluation on. */
-export const make = (backend: Backend.Backend, plan: Plan): Effect.Effect<Backend.Backend> =>
+/** Calls are counted from the evaluation on. */
+export const make = ({ keyValues, leases, store }: Backend.Backend, plans: Plans): Effect.Effect<Backend.Backend> =>
   Effect.sync(() => {
-    let commits = 0
-    return {
-      ...backend,
-      store: Store.Store.of({
-        ...backend.store,
-        commit: (appends) =>
-          Effect.suspend(() => {
-            const commit = ++commits
-            const fault = plan(commit)
-            return fault === undefined ? backend.store.commit(appends) : spoil(backend.store, appends, commit, fault)
-          })
+    const calls = new Map<Operation, number>()
+
+    /** `torn`: what is done of it before it is reported as failed. Default: all. */
+    const flaky = <A>(
+      operation: Operation,
+      effect: Effect.Effect<A, Errors.StoreError>,
+      torn: (fault: Extract<Fault, { readonly _tag: "Tear" }>) => Effect.Effect<unknown, Errors.StoreError> = () =>
+        effect
+    ): Effect.Effect<A, Errors.StoreError> =>
+      Effect.suspend(() => {
+        const call = (calls.get(operation) ?? 0) + 1
+        calls.set(operation, call)
+        const fault = plans[operation]?.(call)
+        if (fault === undefined) return effect
+        if (fault._tag === "Delay") return Effect.delay(effect, fault.millis)
+        const failure = Effect.fail(failed(operation, call, fault.retryable))
+        return fault._tag === "Fail" ? failure : Effect.andThen(torn(fault), failure)
       })
+
+    return {
+      store: Store.Store.of({
+        ...store,
+        commit: (appends) =>
+          flaky("commit", store.commit(appends), ({ appends: written = appends.length }) => {
+            const [first, ...rest] = appends.slice(0, written)
+            return first === undefined ? Effect.void : store.commit([first, ...rest])
+          }),
+        post: (run, event) => flaky("post", store.post(run, event)),
+        read: (run, after, limit) => flaky("read", store.read(run, after, limit)),
+        list: (query) => flaky("list", store.list(query)),
+        remove: (run) => flaky("remove", store.remove(run))
+      }),
+      leases: Leases.Leases.of({
+        ...leases,
+        claim: (run, owner, options) => flaky("claim", leases.claim(run, owner, options)),
+        beat: (owner, ttl) => flaky("beat", leases.beat(owner, ttl)),
+        release: (runs, owner) => flaky("release", leases.release(runs, owner))
+      }),
+      keyValues
     }
   })
 
-/** The three services of a layer, its commits spoilt. */
+/** The three services of a layer, spoilt as planned. */
 export const layer = <E, R>(
-  plan: Plan,
+  plans: Plans,
   backend: Layer.Layer<Store.Store | Leases.Leases | KeyValues.KeyValues, E, R>
 ): Layer.Layer<Store.Store | Leases.Leases | KeyValues.KeyValues, E, R> =>
   Backend.layer(
     Effect.gen(function* () {
       const parts = { store: yield* Store.Store, leases: yield* Leases.Leases, keyValues: yield* KeyValues.KeyValues }
-      return yield* make(parts, plan)
+      return yield* make(parts, plans)
     })
   ).pipe(Layer.provide(backend))
 
 // internal
 
-type Commit = Store.Store["Service"]["commit"]
-
-const spoil = (
-  store: Store.Store["Service"],
-  appends: Parameters<Commit>[0],
-  commit: number,
-  fault: Fault
-): ReturnType<Commit> => {
-  if (fault._tag === "Delay") return Effect.delay(store.commit(appends), fault.millis)
-  const failure = Effect.fail(
-    new Errors.StoreError({
-      operation: "commit",
-      retryable: fault.retryable ?? true,
-      cause: new Error(`commit ${commit} was to go wrong`)
-    })
-  )
-  if (fault._tag === "Fail") return failure
-  const [first, ...rest] = appends.slice(0, fault.appends ?? appends.length)
-  return first === undefined ? failure : Effect.andThen(store.commit([first, ...rest]), failure)
-}
+const failed = (operation: Operation, call: number, retryable = true) =>
+  new Errors.StoreError({ operation, retryable, cause: new Error(`${operation} ${call} was to go wrong`) })

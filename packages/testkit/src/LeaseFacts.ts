@@ -160,6 +160,35 @@ export const define = ({ elapse, fact }: Suite): void => {
   )
 
   fact(
+    "idle names the runs that take would give, the longest due first, and leaves them as they are",
+    Effect.gen(function* () {
+      const { leases, store } = yield* services
+      const [scope, a, b] = [fresh("scope"), fresh("a"), fresh("b")]
+      yield* elapse(1000)
+      const now = yield* Clock.currentTimeMillis
+      const [early, late, later, driven, elsewhere, over] = [fresh(), fresh(), fresh(), fresh(), fresh(), fresh()]
+      const make = (run: string, due: number, facts: Partial<Store.Append> = {}) =>
+        creation(run, { scope, summary: summary(run, { due }), ...facts })
+      yield* leases.beat(b, ttl)
+      yield* store.commit([
+        make(late, now - 1),
+        make(early, now - 9),
+        make(later, now + 60_000),
+        make(driven, now - 9, { owner: b }),
+        make(elsewhere, now - 9, { scope: fresh("scope") }),
+        make(over, now - 9, { summary: summary(over, { status: "failed", due: now - 9 }) })
+      ])
+      assert.deepStrictEqual(yield* leases.idle(scope, 0), [])
+      assert.deepStrictEqual(yield* leases.idle(scope, 1), [early])
+      assert.deepStrictEqual(yield* leases.idle(scope, 9), [early, late])
+      assert.deepStrictEqual(yield* leases.take(a, scope, 9, ttl), [early, late])
+      assert.deepStrictEqual(yield* leases.idle(scope, 9), [])
+      yield* elapse(ttl + 1)
+      assert.sameMembers([...(yield* leases.idle(scope, 9))], [early, late, driven])
+    })
+  )
+
+  fact(
     "take gives a run whose timer is up, whose driver fell silent, that was released or posted to",
     Effect.gen(function* () {
       const { leases, store } = yield* services

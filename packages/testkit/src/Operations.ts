@@ -37,6 +37,7 @@ export const Operation = Schema.Union([
   Schema.TaggedStruct("Blob", { run: few, blob: few }),
   Schema.TaggedStruct("Remove", { run: few }),
   Schema.TaggedStruct("Take", { owner: few, scope: few, n: few, ttl: millis }),
+  Schema.TaggedStruct("Idle", { scope: few, n: few }),
   Schema.TaggedStruct("Claim", { owner: few, run: few, ttl: millis, force: Schema.Boolean }),
   Schema.TaggedStruct("Beat", { owner: few, ttl: millis }),
   Schema.TaggedStruct("Release", { owner: few, runs: Schema.Array(few).check(Schema.isMaxLength(2)) }),
@@ -98,6 +99,8 @@ export const perform = Effect.fnUntraced(function* (
       return yield* store.remove(run(operation.run))
     case "Take":
       return yield* leases.take(owner(operation.owner), scope(operation.scope), operation.n, operation.ttl)
+    case "Idle":
+      return yield* leases.idle(scope(operation.scope), operation.n)
     case "Claim":
       return yield* leases.claim(run(operation.run), owner(operation.owner), operation)
     case "Beat":

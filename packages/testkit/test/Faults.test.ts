@@ -1,72 +1,20 @@
 /** The engine on a store that fails, tears and delays its commits, and beside others who write to the same run. */
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Errors,
-  Executor,
-  Files,
-  Gleitzeit,
-  MemoryStore,
-  Method,
-  Protocol,
-  Provider,
-  Providers,
-  Secrets,
-  Store,
-  TaskContext,
-  WorkflowFile
-} from "@gleitzeit/core"
-import { Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { Errors, Gleitzeit, MemoryStore, Store, WorkflowFile } from "@gleitzeit/core"
+import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as FlakyStore from "../src/FlakyStore.ts"
+import { Engine, FlakyStore, ScriptedProvider } from "../src/index.ts"
 
-const EchoV1 = Protocol.make("echo/v1", {
-  description: "Says what it is told",
-  methods: {
-    "echo/say": Method.make({
-      description: "Returns its value; waits as long as it is told to",
-      effects: "reads",
-      params: Schema.Struct({ value: Schema.Json, wait: Schema.optionalKey(Schema.Finite) }),
-      result: Schema.Json
-    }),
-    "echo/ask": Method.make({
-      description: "Has another call made, and returns what that returns",
-      effects: "reads",
-      params: Schema.Struct({}),
-      result: Schema.Json
-    })
-  }
-})
+const engine = (plans: FlakyStore.Plans, calls: Array<ScriptedProvider.Call> = [], options: Gleitzeit.Options = {}) =>
+  engineOn(FlakyStore.layer(plans, MemoryStore.layer), calls, options)
 
-const engine = (plan: FlakyStore.Plan, calls: Array<string> = [], options: Gleitzeit.Options = {}) =>
-  engineOn(FlakyStore.layer(plan, MemoryStore.layer), calls, options)
-
-const engineOn = (store: typeof MemoryStore.layer, calls: Array<string> = [], options: Gleitzeit.Options = {}) => {
-  const Echo = Provider.layer(
-    EchoV1,
-    Effect.succeed({
-      name: "echo",
-      handlers: {
-        "echo/say": ({ value, wait = 0 }) =>
-          Effect.delay(
-            Effect.sync(() => {
-              calls.push(String(value))
-              return value
-            }),
-            wait
-          ),
-        "echo/ask": () =>
-          Effect.flatMap(TaskContext.TaskContext, ({ call }) => call("question", "echo/say", { value: "asked" }))
-      }
-    })
-  )
-  return Gleitzeit.layer({ owner: "us", ...options }).pipe(
-    Layer.provide(Executor.layerLocal),
-    Layer.provide(Files.layer()),
-    Layer.provide(Secrets.layer),
-    Layer.provide(Echo),
-    Layer.provide(Providers.layer),
-    Layer.provideMerge(store)
-  )
+const engineOn = (
+  store: typeof MemoryStore.layer,
+  calls: Array<ScriptedProvider.Call> = [],
+  options: Gleitzeit.Options = {}
+) => {
+  const ask: ScriptedProvider.Script = (_, { call }) => call("question", "script/do", { value: "asked" })
+  return Engine.layer({ owner: "us", store, provider: ScriptedProvider.layer({ calls, scripts: { ask } }), ...options })
 }
 
 type Commit = Store.Store["Service"]["commit"]
@@ -98,7 +46,7 @@ const workflow = (tasks: ReadonlyArray<unknown>) => {
 const chain = workflow(
   Array.from({ length: 5 }, (_, i) => ({
     id: `t${i}`,
-    method: "echo/say",
+    method: "script/do",
     params: { value: i === 0 ? "0" : `\${t${i - 1}}${i}` }
   }))
 )
@@ -124,40 +72,36 @@ const whole = [
   "RunCompleted"
 ]
 
-/** Runs to the end while time passes. */
-const run = Effect.gen(function* () {
-  const gleitzeit = yield* Gleitzeit.Gleitzeit
-  const fiber = yield* Effect.forkChild(gleitzeit.run(chain), { startImmediately: true })
-  for (let i = 0; i < 60; i++) yield* TestClock.adjust("1 second")
-  return yield* Fiber.join(fiber)
-})
+const { inTime, report } = Engine
+
+const run = Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) => report(gleitzeit.run(chain), { step: 1000 }))
 
 describe("a commit", () => {
   for (let commit = 1; commit <= 6; commit++) {
     it.effect(`that fails (number ${commit}) is made again, and nothing is written twice`, () => {
-      const calls: Array<string> = []
+      const calls: Array<ScriptedProvider.Call> = []
       return Effect.gen(function* () {
-        const report = yield* run
-        assert.strictEqual(report.status, "completed")
-        assert.strictEqual(report.tasks["t4"]?.result, "01234")
-        assert.deepStrictEqual(yield* kinds(report.run), whole)
+        const ended = yield* run
+        assert.strictEqual(ended.status, "completed")
+        assert.strictEqual(ended.tasks["t4"]?.result, "01234")
+        assert.deepStrictEqual(yield* kinds(ended.run), whole)
         assert.lengthOf(calls, 5)
-      }).pipe(Effect.provide(engine(FlakyStore.at({ [commit]: { _tag: "Fail" } }), calls)))
+      }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ [commit]: { _tag: "Fail" } }) }, calls)))
     })
 
     it.effect(`that is written and reported as failed (number ${commit}) counts as written`, () =>
       Effect.gen(function* () {
-        const report = yield* run
-        assert.strictEqual(report.status, "completed")
-        assert.deepStrictEqual(yield* kinds(report.run), whole)
-      }).pipe(Effect.provide(engine(FlakyStore.at({ [commit]: { _tag: "Tear" } }))))
+        const ended = yield* run
+        assert.strictEqual(ended.status, "completed")
+        assert.deepStrictEqual(yield* kinds(ended.run), whole)
+      }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ [commit]: { _tag: "Tear" } }) })))
     )
 
     it.effect(`that is written and reported as failed for good (number ${commit}) counts as written`, () =>
       Effect.gen(function* () {
-        const report = yield* run
-        assert.deepStrictEqual(yield* kinds(report.run), whole)
-      }).pipe(Effect.provide(engine(FlakyStore.at({ [commit]: { _tag: "Tear", retryable: false } }))))
+        const ended = yield* run
+        assert.deepStrictEqual(yield* kinds(ended.run), whole)
+      }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ [commit]: { _tag: "Tear", retryable: false } }) })))
     )
   }
 
@@ -168,7 +112,7 @@ describe("a commit", () => {
       const error = yield* Effect.flip(gleitzeit.wait(id))
       assert.strictEqual(error.name, "PERSISTENCE_FAILED")
       assert.strictEqual((yield* gleitzeit.get(id)).status, "running")
-    }).pipe(Effect.provide(engine(FlakyStore.at({ 3: { _tag: "Fail", retryable: false } }))))
+    }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ 3: { _tag: "Fail", retryable: false } }) })))
   )
 
   it.effect("that fails for good leaves a run that resume finishes", () =>
@@ -177,34 +121,27 @@ describe("a commit", () => {
       const id = yield* gleitzeit.submit(chain)
       yield* Effect.flip(gleitzeit.wait(id))
       yield* gleitzeit.resume(id)
-      const report = yield* gleitzeit.wait(id)
-      assert.strictEqual(report.status, "completed")
-      assert.strictEqual(report.tasks["t4"]?.result, "01234")
-    }).pipe(Effect.provide(engine(FlakyStore.at({ 3: { _tag: "Fail", retryable: false } }))))
+      const ended = yield* report(gleitzeit.wait(id))
+      assert.strictEqual(ended.status, "completed")
+      assert.strictEqual(ended.tasks["t4"]?.result, "01234")
+    }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ 3: { _tag: "Fail", retryable: false } }) })))
   )
 })
 
-/** Lets seconds pass until the effect is done. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < 60 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
-    assert.isDefined(fiber.pollUnsafe(), "it hangs")
-    return yield* Fiber.join(fiber)
-  })
-
 /** Slow tasks, each its own value. */
 const waits = (...tasks: ReadonlyArray<readonly [value: string, wait: number]>) =>
-  workflow(tasks.map(([value, wait]) => ({ id: value, method: "echo/say", params: { value, wait } })))
+  workflow(tasks.map(([value, wait]) => ({ id: value, method: "script/do", params: { value, wait } })))
 
 describe("after a commit that failed for good", () => {
   it.effect("the slots are free again", () =>
     Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit.Gleitzeit
       yield* Effect.flip(inTime(gleitzeit.run(waits(["a", 100], ["b", 100]))))
-      const report = yield* inTime(gleitzeit.run(chain))
-      assert.strictEqual(report.status, "completed")
-    }).pipe(Effect.provide(engine(FlakyStore.at({ 2: { _tag: "Fail", retryable: false } }), [], { slots: 1 })))
+      const ended = yield* report(gleitzeit.run(chain))
+      assert.strictEqual(ended.status, "completed")
+    }).pipe(
+      Effect.provide(engine({ commit: FlakyStore.at({ 2: { _tag: "Fail", retryable: false } }) }, [], { slots: 1 }))
+    )
   )
 
   it.effect("what came after it is not written, and nothing waits for it", () => {
@@ -243,15 +180,15 @@ describe("a commit that takes its time", () => {
       const gleitzeit = yield* Gleitzeit.Gleitzeit
       const id = yield* gleitzeit.submit(
         workflow([
-          { id: "none", method: "echo/say", foreach: [], params: { value: 1 } },
-          { id: "slow", method: "echo/say", params: { value: "s", wait: 60_000 } }
+          { id: "none", method: "script/do", foreach: [], params: { value: 1 } },
+          { id: "slow", method: "script/do", params: { value: "s", wait: 60_000 } }
         ])
       )
       yield* TestClock.adjust("100 millis")
       yield* inTime(gleitzeit.cancel(id))
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual(yield* kinds(id), ["RunCreated", "CancelRequested", "TaskExpanded", "RunCancelled"])
-    }).pipe(Effect.provide(engine(FlakyStore.at({ 2: { _tag: "Delay", millis: 3000 } }))))
+    }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ 2: { _tag: "Delay", millis: 3000 } }) })))
   )
 
   it.effect("to answer does not hide what is posted meanwhile", () => {
@@ -269,23 +206,32 @@ describe("a commit that takes its time", () => {
   })
 
   it.effect("of a call that a handler has made counts, though the attempt is over before it", () => {
-    const calls: Array<string> = []
+    const calls: Array<ScriptedProvider.Call> = []
     return Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit.Gleitzeit
-      const asks = { id: "a", method: "echo/ask", params: {}, timeout: 1, retry: { max_attempts: 2, delay: 1 } }
-      const report = yield* inTime(gleitzeit.run(workflow([asks])))
-      assert.strictEqual(report.tasks["a"]?.attempts, 2)
-      assert.strictEqual(report.tasks["a"]?.result, "asked")
-      assert.deepStrictEqual(calls, ["asked"])
-    }).pipe(Effect.provide(engine(FlakyStore.at({ 2: { _tag: "Delay", millis: 3000 } }), calls)))
+      const asks = {
+        id: "a",
+        method: "script/do",
+        params: { script: "ask" },
+        timeout: 1,
+        retry: { max_attempts: 2, delay: 1 }
+      }
+      const ended = yield* report(gleitzeit.run(workflow([asks])))
+      assert.strictEqual(ended.tasks["a"]?.attempts, 2)
+      assert.strictEqual(ended.tasks["a"]?.result, "asked")
+      assert.lengthOf(
+        calls.filter(({ value }) => value === "asked"),
+        1
+      )
+    }).pipe(Effect.provide(engine({ commit: FlakyStore.at({ 2: { _tag: "Delay", millis: 3000 } }) }, calls)))
   })
 })
 
 describe("somebody else", () => {
   const slow = workflow([
-    { id: "slow", method: "echo/say", params: { value: "s", wait: 60_000 } },
-    { id: "quick", method: "echo/say", params: { value: "q", wait: 1000 } },
-    { id: "after", method: "echo/say", params: { value: "${quick}" } }
+    { id: "slow", method: "script/do", params: { value: "s", wait: 60_000 } },
+    { id: "quick", method: "script/do", params: { value: "q", wait: 1000 } },
+    { id: "after", method: "script/do", params: { value: "${quick}" } }
   ])
 
   it.effect("who posts a cancel is heard while tasks are under way", () =>
@@ -297,11 +243,11 @@ describe("somebody else", () => {
       const json = JSON.stringify({ _tag: "CancelRequested", v: 1, at: 0 })
       assert.isTrue(yield* store.post(id, { at: 0, kind: "CancelRequested", json }))
       yield* TestClock.adjust("1 second")
-      const report = yield* gleitzeit.wait(id)
-      assert.strictEqual(report.status, "cancelled")
-      assert.strictEqual(report.tasks["after"]?.status, "completed")
-      assert.strictEqual(report.tasks["slow"]?.status, "cancelled")
-    }).pipe(Effect.provide(engine(() => undefined)))
+      const ended = yield* report(gleitzeit.wait(id))
+      assert.strictEqual(ended.status, "cancelled")
+      assert.strictEqual(ended.tasks["after"]?.status, "completed")
+      assert.strictEqual(ended.tasks["slow"]?.status, "cancelled")
+    }).pipe(Effect.provide(engine({})))
   )
 
   it.effect("who posts just before a commit is heard by it", () =>
@@ -313,10 +259,10 @@ describe("somebody else", () => {
       // before the driver looks out for posts: its next append meets the used number
       yield* store.post(id, { at: 0, kind: "CancelRequested", json })
       yield* TestClock.adjust("2 seconds")
-      const report = yield* gleitzeit.wait(id)
-      assert.strictEqual(report.status, "cancelled")
+      const ended = yield* report(gleitzeit.wait(id))
+      assert.strictEqual(ended.status, "cancelled")
       yield* kinds(id)
-    }).pipe(Effect.provide(engine(() => undefined)))
+    }).pipe(Effect.provide(engine({})))
   )
 
   it.effect("who removes the run stops its driver", () =>
@@ -329,7 +275,7 @@ describe("somebody else", () => {
       const error = yield* Effect.flip(inTime(gleitzeit.wait(id)))
       assert.include(error.message, "it was removed")
       assert.strictEqual((yield* inTime(gleitzeit.run(chain))).status, "completed")
-    }).pipe(Effect.provide(engine(() => undefined)))
+    }).pipe(Effect.provide(engine({})))
   )
 
   it.effect("who takes the run over stops its driver without damage", () =>
@@ -344,6 +290,102 @@ describe("somebody else", () => {
       assert.instanceOf(error, Errors.LeaseLost)
       assert.include(error.message, "them")
       assert.deepStrictEqual(yield* kinds(id), ["RunCreated", "RunResumed"])
-    }).pipe(Effect.provide(engine(() => undefined)))
+    }).pipe(Effect.provide(engine({})))
+  )
+})
+
+describe("another call of the store that fails", () => {
+  const fails = FlakyStore.at({ 1: { _tag: "Fail" } })
+  const torn = FlakyStore.at({ 1: { _tag: "Tear" } })
+  const storeError = (error: { readonly name: string }) => assert.strictEqual(error.name, "PERSISTENCE_FAILED")
+
+  it.effect("reading after a commit that failed, leaves a run that resume finishes", () => {
+    let mute = false
+    const plans: FlakyStore.Plans = {
+      commit: (commit) => {
+        if (commit !== 3) return undefined
+        mute = true
+        return { _tag: "Tear", retryable: false }
+      },
+      read: () => (mute ? { _tag: "Fail", retryable: false } : undefined)
+    }
+    const calls: Array<ScriptedProvider.Call> = []
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const id = yield* gleitzeit.submit(chain)
+      storeError(yield* Effect.flip(inTime(gleitzeit.wait(id))))
+      mute = false
+      yield* gleitzeit.resume(id)
+      assert.strictEqual((yield* inTime(gleitzeit.wait(id))).status, "completed")
+      // what was written, though nobody knew, did not run again
+      assert.lengthOf(calls, 5)
+    }).pipe(Effect.provide(engine(plans, calls)))
+  })
+
+  it.effect("posting a cancel, is told to who cancels, and the run goes on until somebody does it again", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const id = yield* gleitzeit.submit(waits(["a", 1000], ["b", 60_000]))
+      storeError(yield* Effect.flip(gleitzeit.cancel(id)))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* gleitzeit.get(id)).status, "running")
+      yield* inTime(gleitzeit.cancel(id))
+      assert.strictEqual((yield* gleitzeit.get(id)).status, "cancelled")
+    }).pipe(Effect.provide(engine({ post: fails })))
+  )
+
+  it.effect("posting a cancel that is written all the same, cancels the run", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const id = yield* gleitzeit.submit(waits(["a", 60_000]))
+      yield* TestClock.adjust("1 second")
+      storeError(yield* Effect.flip(gleitzeit.cancel(id)))
+      assert.strictEqual((yield* inTime(gleitzeit.wait(id))).status, "cancelled")
+    }).pipe(Effect.provide(engine({ post: torn })))
+  )
+
+  it.effect("listing runs, fails that list alone", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const { run } = yield* inTime(gleitzeit.run(chain))
+      storeError(yield* Effect.flip(gleitzeit.list({})))
+      assert.deepStrictEqual(
+        (yield* gleitzeit.list({})).items.map((one) => one.run),
+        [run]
+      )
+    }).pipe(Effect.provide(engine({ list: fails })))
+  )
+
+  for (const fault of [fails, torn]) {
+    it.effect(`claiming a run, ${fault === fails ? "not done" : "done"}, does not keep the next resume from it`, () =>
+      Effect.gen(function* () {
+        const gleitzeit = yield* Gleitzeit.Gleitzeit
+        const id = yield* gleitzeit.submit(chain)
+        storeError(yield* Effect.flip(inTime(gleitzeit.wait(id))))
+        storeError(yield* Effect.flip(gleitzeit.resume(id)))
+        yield* gleitzeit.resume(id)
+        assert.strictEqual((yield* inTime(gleitzeit.wait(id))).status, "completed")
+        yield* kinds(id)
+      }).pipe(
+        Effect.provide(engine({ commit: FlakyStore.at({ 2: { _tag: "Fail", retryable: false } }), claim: fault }))
+      )
+    )
+  }
+
+  it.effect("saying that this process is alive, ends no run", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const id = yield* gleitzeit.submit(waits(["a", 60_000]))
+      assert.strictEqual((yield* inTime(gleitzeit.wait(id))).status, "completed")
+    }).pipe(Effect.provide(engine({ beat: (beat) => (beat === 1 ? undefined : { _tag: "Fail" }) })))
+  )
+
+  it.effect("removing a run that is gone all the same, is told, and the run is not found", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit.Gleitzeit
+      const { run } = yield* inTime(gleitzeit.run(chain))
+      storeError(yield* Effect.flip(gleitzeit.remove(run)))
+      assert.instanceOf(yield* Effect.flip(gleitzeit.get(run)), Errors.RunNotFound)
+    }).pipe(Effect.provide(engine({ remove: torn })))
   )
 })

@@ -6,7 +6,7 @@ import { FlakyStore, StoreSample, StoreTest } from "../src/index.ts"
 
 const { append, creation, event } = StoreSample
 
-const spoilt = (plan: FlakyStore.Plan) => Effect.provide(FlakyStore.layer(plan, MemoryStore.layer))
+const spoilt = (commit: FlakyStore.Plan) => Effect.provide(FlakyStore.layer({ commit }, MemoryStore.layer))
 
 const kinds = (run: string) =>
   Effect.flatMap(Store.Store, (store) =>
@@ -14,11 +14,9 @@ const kinds = (run: string) =>
   )
 
 // a plan without faults changes nothing
-StoreTest.suite(
-  "flaky, without faults",
-  FlakyStore.layer(() => undefined, MemoryStore.layer),
-  { sequences: 20 }
-)
+StoreTest.suite("flaky, without faults", FlakyStore.layer({ commit: () => undefined }, MemoryStore.layer), {
+  sequences: 20
+})
 
 describe("FlakyStore", () => {
   it.effect("a commit that fails has written nothing, and the next one goes well", () =>
@@ -75,6 +73,41 @@ describe("FlakyStore", () => {
       assert.isNumber(yield* (yield* KeyValues.KeyValues).put("key", 1))
       assert.isTrue(Exit.isFailure(yield* Effect.exit(store.commit([append("a", 2, "A")]))))
     }).pipe(spoilt(FlakyStore.at({ 2: { _tag: "Fail" } })))
+  )
+
+  it.effect("other calls go wrong by plans of their own, each counted for itself", () =>
+    Effect.gen(function* () {
+      const store = yield* Store.Store
+      const leases = yield* Leases.Leases
+      yield* store.commit([creation("a")])
+      assert.strictEqual((yield* Effect.flip(store.post("a", event("Lost")))).operation, "post")
+      assert.isTrue(yield* store.post("a", event("First")))
+      yield* Effect.flip(store.post("a", event("Second")))
+      assert.isFalse((yield* Effect.flip(store.read("a", 0, 10))).retryable)
+      assert.deepStrictEqual(yield* kinds("a"), ["RunCreated", "First", "Second"])
+      yield* Effect.flip(store.list({}))
+      yield* Effect.flip(leases.claim("a", "me", { ttl: 10 }))
+      assert.deepStrictEqual(yield* leases.claim("a", "you", { ttl: 10 }), { heldBy: "me" })
+      yield* Effect.flip(leases.beat("me", 10))
+      yield* Effect.flip(leases.release(["a"], "me"))
+      yield* Effect.flip(store.remove("a"))
+      assert.lengthOf((yield* store.list({})).items, 1)
+    }).pipe(
+      Effect.provide(
+        FlakyStore.layer(
+          {
+            post: FlakyStore.at({ 1: { _tag: "Fail" }, 3: { _tag: "Tear" } }),
+            read: FlakyStore.at({ 1: { _tag: "Fail", retryable: false } }),
+            list: FlakyStore.at({ 1: { _tag: "Fail" } }),
+            claim: FlakyStore.at({ 1: { _tag: "Tear" } }),
+            beat: FlakyStore.at({ 1: { _tag: "Fail" } }),
+            release: FlakyStore.at({ 1: { _tag: "Fail" } }),
+            remove: FlakyStore.at({ 1: { _tag: "Fail" } })
+          },
+          MemoryStore.layer
+        )
+      )
+    )
   )
 
   const Fault = Schema.Union([

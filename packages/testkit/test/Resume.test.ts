@@ -4,50 +4,23 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import {
+  Backend,
   Errors,
   type Event,
-  Executor,
-  Files,
   Gleitzeit,
   MemoryStore,
-  Method,
-  Protocol,
-  Provider,
-  Providers,
   type Run,
-  Secrets,
   Store,
-  TaskContext,
   type Workflow,
   WorkflowFile
 } from "@gleitzeit/core"
-import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Deferred, Effect, Exit, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as FlakyStore from "../src/FlakyStore.ts"
+import { Engine, FlakyStore, ScriptedProvider } from "../src/index.ts"
+
+const { inTime } = Engine
 
 const Fate = Schema.Literals(["well", "fails", "again", "calls", "throws"])
-
-const DoV1 = Protocol.make("do/v1", {
-  description: "Whatever a workflow is to meet",
-  methods: {
-    "do/it": Method.make({
-      description: "Ends as its fate says, after a while",
-      effects: "reads",
-      params: Schema.Struct({
-        fate: Fate,
-        after: Schema.optionalKey(Schema.Finite),
-        value: Schema.optionalKey(Schema.Json)
-      }),
-      result: Schema.Json
-    }),
-    "do/meet": Method.make({
-      description: "Ends once all that are to meet are there",
-      effects: "reads",
-      params: Schema.Struct({}),
-      result: Schema.Json
-    })
-  }
-})
 
 // ── a workflow from whatever is drawn ───────────────────────────────────────────────
 
@@ -94,7 +67,7 @@ const documentOf = ({ concurrency, failFast, tasks }: Recipe) => ({
             : undefined
     return {
       id: `t${i}`,
-      method: "do/it",
+      method: "script/do",
       priority,
       ...(how === "after" ? { dependencies: needed } : {}),
       ...(items.length > 0 ? { foreach: items, concurrency: 1 + (priority % 2) } : {}),
@@ -105,8 +78,8 @@ const documentOf = ({ concurrency, failFast, tasks }: Recipe) => ({
       ...(limited && ![fate, ...items].includes("calls") ? { timeout: 0.5 } : {}),
       retry: { max_attempts: 2, delay: 0.2, on: ["PROVIDER_OVERLOADED", "TASK_TIMEOUT"] },
       params: {
-        fate: items.length > 0 ? "${item}" : fate,
-        after,
+        script: items.length > 0 ? "${item}" : fate,
+        wait: after,
         ...(how === "after" || how === "if" ? {} : { value: needed.map((id) => `\${${id}${reference}}`) })
       }
     }
@@ -123,73 +96,63 @@ const parse = (document: unknown): Workflow.Workflow => {
 // ── an engine that looks at what it does ────────────────────────────────────────────
 
 /** `violations`: calls of what the journal had an outcome of. */
-const engine = (plan: FlakyStore.Plan, violations: Array<string>) => {
-  const Do = Provider.layer(
-    DoV1,
+const engine = (plans: FlakyStore.Plans, violations: Array<string>) =>
+  Layer.unwrap(
     Effect.gen(function* () {
-      const store = yield* Store.Store
+      const backend = yield* MemoryStore.make
       const door = yield* Deferred.make<void>()
       let waiting = 0
-      return {
-        name: "do",
-        handlers: {
-          "do/it": Effect.fnUntraced(function* ({ after = 0, fate, value = null }) {
-            const { attempt, call, run, task } = yield* TaskContext.TaskContext
-            const known = yield* Effect.orDie(store.read(run, 0, 10_000))
+      const fates: { readonly [fate in typeof Fate.Type]: ScriptedProvider.Script } = {
+        well: (value, { task }) => Effect.succeed([task, value]),
+        fails: ScriptedProvider.fail(new Errors.TaskExecutionFailed({ reason: "no", retryable: false })),
+        again: (value, context) =>
+          ScriptedProvider.failing(
+            1,
+            new Errors.ProviderOverloaded({ provider: "do", reason: "busy" }),
+            fates.well
+          )(value, context),
+        calls: Effect.fnUntraced(function* (_, { call }) {
+          const first = yield* call("first", "script/do", { script: "well" })
+          return [first, yield* call("second", "script/do", { script: "well", value: first })]
+        }),
+        throws: () =>
+          Effect.sync(() => {
+            throw new Error("thrown")
+          })
+      }
+      /** Before it does anything, a call looks, below the faults, whether its outcome stands in the journal. */
+      const looking =
+        (script: ScriptedProvider.Script): ScriptedProvider.Script =>
+        (value, context) =>
+          Effect.flatMap(Effect.orDie(backend.store.read(context.run, 0, 10_000)), (known) => {
             for (const { json } of known) {
               const event: Event.Event = JSON.parse(json)
-              if ("task" in event && event.task === task && isFinal(event)) violations.push(`${task} after ${json}`)
+              if ("task" in event && event.task === context.task && isFinal(event)) {
+                violations.push(`${context.task} after ${json}`)
+              }
             }
-            if (after > 0) yield* Effect.sleep(after)
-            if (fate === "throws") throw new Error("thrown")
-            if (fate === "fails") return yield* new Errors.TaskExecutionFailed({ reason: "no", retryable: false })
-            if (fate === "again" && attempt === 1) {
-              return yield* new Errors.ProviderOverloaded({ provider: "do", reason: "busy" })
-            }
-            if (fate !== "calls") return [task, value]
-            const first = yield* call("first", "do/it", { fate: "well", after })
-            return [first, yield* call("second", "do/it", { fate: "well", value: first })]
-          }),
-          "do/meet": () =>
-            Effect.gen(function* () {
-              if (++waiting === slots) yield* Deferred.succeed(door, undefined)
-              yield* Deferred.await(door)
-              return null
-            })
-        }
-      }
+            return script(value, context)
+          })
+      /** Ends once all that are to meet are there. */
+      const meet: ScriptedProvider.Script = () =>
+        Effect.gen(function* () {
+          if (++waiting === slots) yield* Deferred.succeed(door, undefined)
+          yield* Deferred.await(door)
+          return null
+        })
+      const scripts = Object.entries(fates).map(([fate, script]) => [fate, looking(script)] as const)
+      return Engine.layer({
+        slots,
+        store: Backend.layer(FlakyStore.make(backend, plans)),
+        provider: ScriptedProvider.layer({ scripts: { ...Object.fromEntries(scripts), meet } })
+      })
     })
   )
-  return Gleitzeit.layer({ slots }).pipe(
-    Layer.provide(Executor.layerLocal),
-    Layer.provide(Files.layer()),
-    Layer.provide(Secrets.layer),
-    Layer.provide(Do),
-    Layer.provide(Providers.layer),
-    Layer.provideMerge(FlakyStore.layer(plan, MemoryStore.layer))
-  )
-}
 
 const slots = 3
 
 const isFinal = ({ _tag }: Event.Event): boolean =>
   ["TaskCompleted", "TaskFailed", "TaskSkipped", "TaskGathered", "CallRecorded"].includes(_tag)
-
-/** Lets time pass until the effect is done; it must not take for ever. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < 3000 && fiber.pollUnsafe() === undefined; i++) {
-      yield* TestClock.adjust(50)
-      // the journal commits in a turn of its own
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-    }
-    if (fiber.pollUnsafe() === undefined) {
-      yield* Fiber.interrupt(fiber)
-      assert.fail("it hangs")
-    }
-    return yield* Fiber.join(fiber)
-  })
 
 const eventsOf = (run: string) =>
   Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) => Stream.runCollect(gleitzeit.events(run))).pipe(
@@ -247,7 +210,7 @@ const isTheSame = (recipe: Recipe, report: Run.Report, whole: Run.Report) => {
 const meeting = parse({
   name: "meeting",
   max_concurrency: slots,
-  tasks: Array.from({ length: slots }, (_, i) => ({ id: `t${i}`, method: "do/meet", params: {} }))
+  tasks: Array.from({ length: slots }, (_, i) => ({ id: `t${i}`, method: "script/do", params: { script: "meet" } }))
 })
 
 const allSlots = Effect.gen(function* () {
@@ -279,12 +242,10 @@ const leave = (run: string, events: ReadonlyArray<Store.StoredEvent>) =>
 const undisturbed = (recipe: Recipe) =>
   Effect.gen(function* () {
     const gleitzeit = yield* Gleitzeit.Gleitzeit
-    const report = yield* inTime(gleitzeit.run(parse(documentOf(recipe))))
+    const report = yield* Engine.report(gleitzeit.run(parse(documentOf(recipe))))
     isLawful(yield* eventsOf(report.run))
     return report
   })
-
-const well: FlakyStore.Plan = () => undefined
 
 describe("any workflow", () => {
   it.effect.prop(
@@ -302,7 +263,8 @@ describe("any workflow", () => {
             const run = `after ${length}`
             yield* leave(run, journal.slice(0, length))
             yield* gleitzeit.resume(run)
-            const report = yield* gleitzeit.wait(run)
+            yield* gleitzeit.wait(run)
+            const report = yield* gleitzeit.get(run)
             isLawful(yield* eventsOf(run))
             isTheSame(recipe, report, whole)
           })
@@ -311,13 +273,14 @@ describe("any workflow", () => {
         yield* inTime(Effect.forEach(lengths, resume, { concurrency: "unbounded" }))
         assert.deepStrictEqual(violations, [])
         yield* allSlots
-      }).pipe(Effect.provide(engine(well, violations)))
+      }).pipe(Effect.provide(engine({}, violations)))
     },
     { arbitrary: { runs: 60 } }
   )
 
   const Fault = Schema.Struct({
-    commit: upTo(12),
+    operation: Schema.Literals(["commit", "commit", "commit", "post", "read", "claim", "beat", "release"]),
+    call: upTo(12),
     tag: Schema.Literals(["Fail", "Tear", "Delay"]),
     retryable: Schema.Boolean,
     millis: upTo(500)
@@ -329,30 +292,33 @@ describe("any workflow", () => {
     ({ faults, recipe }) => {
       const violations: Array<string> = []
       let calm = false
-      const plan = FlakyStore.at(
-        Object.fromEntries(
-          faults.map(({ commit, millis, retryable, tag }): [number, FlakyStore.Fault] => [
-            2 + commit,
-            tag === "Delay" ? { _tag: tag, millis } : { _tag: tag, retryable }
-          ])
-        )
-      )
+      const plan =
+        (operation: FlakyStore.Operation): FlakyStore.Plan =>
+        (call) => {
+          const fault = faults.find((one) => one.operation === operation && 2 + one.call === call)
+          if (calm || fault === undefined) return undefined
+          const { millis, retryable, tag } = fault
+          return tag === "Delay" ? { _tag: tag, millis } : { _tag: tag, retryable }
+        }
+      const operations = ["commit", "post", "read", "claim", "beat", "release"] as const
+      const plans: FlakyStore.Plans = Object.fromEntries(operations.map((operation) => [operation, plan(operation)]))
       return Effect.gen(function* () {
-        const whole = yield* Effect.provide(undisturbed(recipe), Layer.fresh(engine(well, [])))
+        const whole = yield* Effect.provide(undisturbed(recipe), Layer.fresh(engine({}, [])))
         const gleitzeit = yield* Gleitzeit.Gleitzeit
         const run = yield* gleitzeit.submit(parse(documentOf(recipe)))
-        let ended: Exit.Exit<Run.Report, Gleitzeit.RunError> = yield* inTime(Effect.exit(gleitzeit.wait(run)))
+        let ended: Exit.Exit<unknown, Gleitzeit.RunError> = yield* inTime(Effect.exit(gleitzeit.wait(run)))
         for (let i = 0; Exit.isFailure(ended) && i < 10; i++) {
           ended = yield* inTime(Effect.exit(Effect.andThen(gleitzeit.resume(run), gleitzeit.wait(run))))
         }
         calm = true
-        const report = yield* ended
+        yield* ended
+        const report = yield* gleitzeit.get(run)
         isLawful(yield* eventsOf(run))
         isTheSame(recipe, report, whole)
         assert.deepStrictEqual(violations, [])
         yield* TestClock.adjust("10 seconds")
         yield* allSlots
-      }).pipe(Effect.provide(engine((commit) => (calm ? undefined : plan(commit)), violations)))
+      }).pipe(Effect.provide(engine(plans, violations)))
     },
     { arbitrary: { runs: 60 } }
   )
@@ -367,7 +333,7 @@ describe("any workflow", () => {
     },
     ({ at, delays, recipe, timeout }) => {
       const violations: Array<string> = []
-      const plan: FlakyStore.Plan = (commit) => ({ _tag: "Delay", millis: delays[commit] ?? 0 })
+      const plans: FlakyStore.Plans = { commit: (commit) => ({ _tag: "Delay", millis: delays[commit] ?? 0 }) }
       return Effect.gen(function* () {
         const gleitzeit = yield* Gleitzeit.Gleitzeit
         const limit = timeout > 750 ? {} : { timeout: (timeout + 1) / 1000 }
@@ -380,7 +346,7 @@ describe("any workflow", () => {
         const events = yield* eventsOf(run)
         isLawful(events.filter(({ _tag }) => _tag !== "CancelRequested"))
         assert.deepStrictEqual(violations, [])
-      }).pipe(Effect.provide(engine(plan, violations)))
+      }).pipe(Effect.provide(engine(plans, violations)))
     },
     { arbitrary: { runs: 60 } }
   )

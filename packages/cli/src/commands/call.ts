@@ -1,10 +1,11 @@
 /** `gleitzeit call METHOD [PARAMS]` */
 import { Diagnostic, Errors, Gleitzeit } from "@gleitzeit/core"
-import { Effect, Option, Schema } from "effect"
+import { Clock, Effect, Option, Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command, Flag } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
 import * as Fault from "../Fault.ts"
+import { goOn } from "../GoOn.ts"
 import * as Inputs from "../Inputs.ts"
 import { Output } from "../Output.ts"
 import { spinning } from "../Spinner.ts"
@@ -49,7 +50,7 @@ export const call = Command.make(
         contracts.map((contract) => contract.method)
       )
     const params = yield* read(written, contract.params)
-    const report = yield* spinning(
+    const { run } = yield* spinning(
       method,
       gleitzeit.call(method, params, {
         folder: process.cwd(),
@@ -57,6 +58,10 @@ export const call = Command.make(
         ...(Option.isNone(timeout) ? {} : { timeout: timeout.value * 1000 })
       })
     ).pipe(Effect.catchTag("InvalidWorkflow", (error) => Effect.fail(withoutPlaces(error))))
+    const report = yield* gleitzeit.get(run)
+    if (report.status === "waiting") {
+      return yield* goOn(run, { watch: false, since: yield* Clock.currentTimeMillis })
+    }
     const [task] = Object.values(report.tasks)
     if (output.options.json) yield* output.json(report)
     else if (task?.result !== undefined) {

@@ -2,18 +2,19 @@
 import { Gleitzeit } from "@gleitzeit/core"
 import { Effect } from "effect"
 import * as Bundle from "../Bundle.ts"
-import { Argument, Command } from "../Cli.ts"
+import { Command } from "../Cli.ts"
+import * as Machine from "../Machine.ts"
 import { Output } from "../Output.ts"
 import * as RunName from "../RunName.ts"
 
 export const cancel = Command.make(
   "cancel",
-  { run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)) },
+  { run: RunName.argument },
   Effect.fn("gleitzeit.cancel")(function* ({ run }) {
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const id = yield* RunName.resolve(gleitzeit, run)
-    yield* gleitzeit.cancel(id)
+    yield* gleitzeit.cancel(id, Machine.user())
     const { status } = yield* gleitzeit.get(id)
     if (output.options.json) yield* output.json({ run: id, status })
     else if (!output.options.quiet) {

@@ -2,7 +2,7 @@
 import { Gleitzeit } from "@gleitzeit/core"
 import { Effect, Stream } from "effect"
 import * as Bundle from "../Bundle.ts"
-import { Argument, Command } from "../Cli.ts"
+import { Command } from "../Cli.ts"
 import * as Lines from "../Lines.ts"
 import { Output } from "../Output.ts"
 import * as RunName from "../RunName.ts"
@@ -10,7 +10,7 @@ import * as Text from "../Text.ts"
 
 export const logs = Command.make(
   "logs",
-  { run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)) },
+  { run: RunName.argument },
   Effect.fn("gleitzeit.logs")(function* ({ run }) {
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit

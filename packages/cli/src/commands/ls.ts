@@ -3,6 +3,7 @@ import { Gleitzeit, type Store } from "@gleitzeit/core"
 import { Clock, Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Command, Flag } from "../Cli.ts"
+import * as Interrupted from "../Interrupted.ts"
 import { Output } from "../Output.ts"
 import type { Style } from "../Style.ts"
 import * as Text from "../Text.ts"
@@ -50,6 +51,7 @@ export const ls = Command.make(
     const now = yield* Clock.currentTimeMillis
     for (const line of table(items, now, output.dataStyle)) yield* output.data(line)
     if (next !== undefined && !output.options.quiet) yield* output.note(`more with --limit ${limit * 2}`)
+    yield* Interrupted.tell()
   })
 ).pipe(
   Command.withDescription("List runs, newest first"),
@@ -59,14 +61,14 @@ export const ls = Command.make(
 
 /** As people read it. */
 export const table = (runs: ReadonlyArray<Store.RunSummary>, now: number, style: Style): ReadonlyArray<string> => {
-  const rows = runs.map(({ created_at, run, status, tasks, workflow }) => {
+  const rows = runs.map(({ created_at, due, run, status, tasks, waiting, workflow }) => {
     const done = ["completed", "failed", "skipped", "cancelled"].reduce((sum, name) => sum + (tasks[name] ?? 0), 0)
     return [
       run,
       status,
       `${done}/${tasks["total"] ?? 0}`,
       `${Text.duration(now - created_at)} ago`,
-      Text.flat(workflow)
+      `${Text.flat(workflow)}${status === "waiting" ? style.yellow(waits(waiting, due)) : ""}`
     ]
   })
   const [head = "", ...lines] = Text.table([["RUN", "STATUS", "TASKS", "BEGUN", "WORKFLOW"], ...rows])
@@ -76,4 +78,14 @@ export const table = (runs: ReadonlyArray<Store.RunSummary>, now: number, style:
     return line.replace(status, paint(status))
   })
   return [style.dim(head), ...painted]
+}
+
+// internal
+
+/** What it waits for, behind its name. */
+const waits = (waiting: ReadonlyArray<{ readonly request: string }>, due: number | undefined): string => {
+  const [first, ...others] = waiting.map(({ request }) => request)
+  if (first !== undefined)
+    return `  waits for ${Text.flat(first)}${others.length > 0 ? ` and ${others.length} more` : ""}`
+  return due === undefined ? "" : `  waits until ${Text.dateTime(due)}`
 }

@@ -1,5 +1,5 @@
 /** `gleitzeit result RUN [TASK]` */
-import { Diagnostic, Gleitzeit } from "@gleitzeit/core"
+import { Gleitzeit } from "@gleitzeit/core"
 import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command } from "../Cli.ts"
@@ -7,11 +7,12 @@ import * as ExitCode from "../ExitCode.ts"
 import { Output } from "../Output.ts"
 import * as Outputs from "../Outputs.ts"
 import * as RunName from "../RunName.ts"
+import * as TaskName from "../TaskName.ts"
 
 export const result = Command.make(
   "result",
   {
-    run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)),
+    run: RunName.argument,
     task: Argument.String("task").pipe(
       Argument.withMetavar("TASK"),
       Argument.withDescription("Id of a task; without it the outputs"),
@@ -31,15 +32,7 @@ export const result = Command.make(
       return yield* text === "" ? output.note(`run ${report.run} has no outputs`) : output.data(text)
     }
     const id = task.value
-    const found = Object.hasOwn(report.tasks, id) ? report.tasks[id] : undefined
-    if (found === undefined) {
-      const meant = Diagnostic.nearest(id, Object.keys(report.tasks))
-      const hint =
-        meant === undefined
-          ? ` (it has ${Object.keys(report.tasks).slice(0, 20).join(", ")})`
-          : `, did you mean "${meant}"?`
-      return yield* new ExitCode.NotFound({ issue: `run ${report.run} has no task "${id}"${hint}` })
-    }
+    const found = yield* TaskName.resolve(report, id)
     if (found.error !== undefined && found.status !== "completed") return yield* Effect.fail(found.error)
     if (found.result === undefined) {
       const reason = found.skipped_because === undefined ? "" : `: ${found.skipped_because}`

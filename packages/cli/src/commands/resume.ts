@@ -1,64 +1,44 @@
 /** `gleitzeit resume RUN` */
 import { Gleitzeit, Run } from "@gleitzeit/core"
-import { Clock, Effect, Option, Stream } from "effect"
+import { Clock, Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
-import { Argument, Command, Flag } from "../Cli.ts"
-import { conclude } from "../Conclude.ts"
-import { follow } from "../Follow.ts"
+import { Command } from "../Cli.ts"
+import * as Definition from "../Definition.ts"
+import { watchFlag } from "../Follow.ts"
+import { goOn } from "../GoOn.ts"
 import * as Inputs from "../Inputs.ts"
 import { Output } from "../Output.ts"
-import * as Resumable from "../Resumable.ts"
 import * as RunName from "../RunName.ts"
 
 export const resume = Command.make(
   "resume",
   {
-    run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)),
-    input: Flag.String("input").pipe(
-      Flag.withAlias("i"),
-      Flag.withMetavar("NAME=VALUE"),
-      Flag.withDescription("A secret input, which is not recorded; as often as needed"),
-      Flag.atLeast(0)
-    ),
+    run: RunName.argument,
+    input: Inputs.secretFlag,
+    inputs: Inputs.fileFlag,
     simulate: Bundle.simulateFlag,
-    watch: Flag.Boolean("watch").pipe(
-      Flag.withAlias("w"),
-      Flag.withDescription("With --json: events and tokens as they come, one JSON document a line"),
-      Flag.withDefault(false)
-    )
+    watch: watchFlag
   },
-  Effect.fn("gleitzeit.resume")(function* ({ input, run, watch }) {
+  Effect.fn("gleitzeit.resume")(function* ({ input, inputs, run, watch }) {
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const id = yield* RunName.resolve(gleitzeit, run)
     const before = yield* gleitzeit.get(id)
     const since = yield* Clock.currentTimeMillis
-    const workflow = yield* definition(gleitzeit, id)
+    const workflow = yield* Definition.of(gleitzeit, id)
     if (Run.isOver(before.status)) {
       if (!output.options.quiet && !output.options.json)
         yield* output.note(`run ${id} is over already: nothing to resume`)
     } else {
-      yield* gleitzeit.resume(id, { inputs: yield* Inputs.merge(workflow ?? { name: before.workflow }, input, {}) })
+      const given = workflow ?? { name: before.workflow }
+      yield* gleitzeit.resume(id, { inputs: yield* Inputs.given(given, input, inputs) })
     }
-    const report = yield* Resumable.hint(id, follow(id, { watch, since }))
-    yield* conclude(report, { workflow, contracts: yield* gleitzeit.contracts, streamed: watch })
+    yield* goOn(id, { watch, since, workflow })
   })
 ).pipe(
-  Command.withDescription("Go on with a run whose process ended: what was recorded is not run again"),
-  Command.withShortDescription("Go on with an interrupted run"),
+  Command.withDescription(
+    "Go on with a run that was paused, or whose process ended: what was recorded is not run again"
+  ),
+  Command.withShortDescription("Go on with an interrupted or paused run"),
   Command.provide(({ simulate }) => Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate) }))
 )
-
-// internal
-
-/** The document that the run was created with. */
-const definition = (gleitzeit: Gleitzeit.Gleitzeit["Service"], id: string) =>
-  gleitzeit
-    .events(id)
-    .pipe(
-      Stream.runHead,
-      Effect.map(
-        Option.flatMap(({ event }) => (event._tag === "RunCreated" ? Option.some(event.workflow) : Option.none()))
-      ),
-      Effect.map(Option.getOrUndefined)
-    )

@@ -1,22 +1,35 @@
 /** `gleitzeit show RUN` */
 import { Gleitzeit, Run } from "@gleitzeit/core"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
-import { Argument, Command } from "../Cli.ts"
+import { Command, Flag } from "../Cli.ts"
 import { Output } from "../Output.ts"
 import * as Outputs from "../Outputs.ts"
 import * as Progress from "../Progress.ts"
+import * as Requests from "../Requests.ts"
 import * as RunName from "../RunName.ts"
 import * as Text from "../Text.ts"
 import * as View from "../View.ts"
 
 export const show = Command.make(
   "show",
-  { run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)) },
-  Effect.fn("gleitzeit.show")(function* ({ run }) {
+  {
+    run: RunName.argument,
+    at: Flag.Int("at").pipe(
+      Flag.withMetavar("SEQ"),
+      Flag.withDescription("As it was after this event; gleitzeit logs RUN --json numbers them"),
+      Flag.filter(
+        (at) => at >= 1,
+        () => "expected the number of an event, from 1"
+      ),
+      Flag.optional
+    )
+  },
+  Effect.fn("gleitzeit.show")(function* ({ at, run }) {
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit
-    const report = yield* gleitzeit.get(yield* RunName.resolve(gleitzeit, run))
+    const id = yield* RunName.resolve(gleitzeit, run)
+    const report = yield* gleitzeit.get(id, Option.isNone(at) ? {} : { at: at.value })
     if (output.options.json) return yield* output.json(report)
     const look = {
       style: output.dataStyle,
@@ -24,6 +37,9 @@ export const show = Command.make(
       verbose: output.options.verbose
     }
     yield* output.data(text(report, look).join("\n"))
+    // what could be answered then is no matter now
+    if (Option.isSome(at)) return
+    for (const line of yield* Requests.told(report, look.style)) yield* output.data(line)
   })
 ).pipe(
   Command.withDescription("Show a run: its tasks, what they used, its outputs"),

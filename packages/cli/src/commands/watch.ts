@@ -1,8 +1,8 @@
 /** `gleitzeit watch RUN` */
 import { Gleitzeit } from "@gleitzeit/core"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
-import { Argument, Command } from "../Cli.ts"
+import { Command } from "../Cli.ts"
 import { conclude } from "../Conclude.ts"
 import { follow } from "../Follow.ts"
 import { Output } from "../Output.ts"
@@ -10,7 +10,7 @@ import * as RunName from "../RunName.ts"
 
 export const watch = Command.make(
   "watch",
-  { run: Argument.String("run").pipe(Argument.withMetavar("RUN"), Argument.withDescription(RunName.description)) },
+  { run: RunName.argument, simulate: Bundle.simulateFlag },
   Effect.fn("gleitzeit.watch")(function* ({ run }) {
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const { options } = yield* Output
@@ -18,7 +18,9 @@ export const watch = Command.make(
     yield* conclude(report, { streamed: options.json })
   })
 ).pipe(
-  Command.withDescription("Follow a run to its end, whichever process drives it; --json prints an event a line"),
+  Command.withDescription(
+    "Follow a run to its end, whichever process drives it, and answer what it asks; --json prints an event a line"
+  ),
   Command.withShortDescription("Follow a run to its end"),
-  Command.provide(() => Bundle.layer({ store: "given" }))
+  Command.provide(({ simulate }) => Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate) }))
 )

@@ -1,0 +1,360 @@
+/** Where a run stands: a pure fold of its events. Status, timeline, `--json` and recovery read the same fold. */
+import type { Schema } from "effect"
+import type { Event } from "./Event.ts"
+import type { Failure } from "./Failure.ts"
+import type { RunSummary } from "./Summary.ts"
+import { isAt, Requests } from "./Requests.ts"
+import { addUsage, iterationPath, itemPath, type Millis, type TaskPath, type Usage } from "./Task.ts"
+import type { Budget, Workflow } from "./Workflow.ts"
+
+export type RunStatus = RunSummary["status"]
+export type TaskStatus =
+  | "pending"
+  | "running"
+  | "retrying"
+  | "suspended"
+  | "completed"
+  | "failed"
+  | "skipped"
+  | "cancelled"
+
+type Values = { readonly [name: string]: Schema.Json }
+
+export interface TaskState {
+  status: TaskStatus
+  /** Attempts that have ended. */
+  attempts: number
+  started_at: Millis | undefined
+  finished_at: Millis | undefined
+  duration_ms: number | undefined
+  result: Schema.Json | undefined
+  error: Failure | undefined
+  provider: string | undefined
+  usage: Usage | undefined
+  skipped: { readonly because: "condition" | "failed" | "no value"; readonly of?: string } | undefined
+  /** Taken from the cache, or from the run that this one was forked from. */
+  from: "cache" | "fork" | undefined
+  /** Hashes of the files it was given. */
+  files: { readonly [path: string]: string } | undefined
+  /** When the next attempt begins. */
+  due: Millis | undefined
+  /** Of a `foreach`: its items, once they are fixed. */
+  items: ReadonlyArray<Schema.Json> | undefined
+  /** Marked `once`, and its attempt has begun. */
+  begun: boolean
+}
+
+/** Mutable on purpose: one owner folds it. */
+export interface RunState {
+  readonly run: string
+  /** Of the last event folded. */
+  sequence: number
+  status: RunStatus
+  workflow: Workflow | undefined
+  inputs: Values
+  env: { readonly [name: string]: string }
+  folder: string
+  engine: string
+  created_at: Millis
+  updated_at: Millis
+  finished_at: Millis | undefined
+  /** Who took the run over last. */
+  owner: string | undefined
+  cancelling: boolean
+  paused: boolean
+  /** Attempts that may begin in spite of the pause. */
+  steps: number
+  /** In place of the workflow's own. */
+  budget: Budget | undefined
+  /** The limit that keeps tasks from beginning. */
+  exceeded: string | undefined
+  /** Limits that have been warned of. */
+  readonly warned: Set<string>
+  forked: { readonly run: string; readonly rerun: ReadonlyArray<string> } | undefined
+  fresh: boolean
+  outputs: Values | undefined
+  warnings: ReadonlyArray<string>
+  error: Failure | undefined
+  usage: Usage
+  /** Milliseconds running, up to the last event; time between a crash and its resume is not in it. */
+  active: number
+  /** By path. A task that nothing has happened to is not here. */
+  readonly tasks: Map<TaskPath, TaskState>
+  /** Results of calls that handlers made, by path. */
+  readonly calls: Map<TaskPath, Schema.Json>
+  readonly requests: Requests
+  /** Of tasks that a retry ran again: attempts that came before it and do not count towards `max_attempts`. */
+  readonly former: Map<TaskPath, number>
+  /** Of completed tasks that a retry ran again: how often. */
+  readonly again: Map<TaskPath, number>
+}
+
+export const empty = (run: string): RunState => ({
+  run,
+  sequence: 0,
+  status: "pending",
+  workflow: undefined,
+  inputs: {},
+  env: {},
+  folder: "",
+  engine: "",
+  created_at: 0,
+  updated_at: 0,
+  finished_at: undefined,
+  owner: undefined,
+  cancelling: false,
+  paused: false,
+  steps: 0,
+  budget: undefined,
+  exceeded: undefined,
+  warned: new Set(),
+  forked: undefined,
+  fresh: false,
+  outputs: undefined,
+  warnings: [],
+  error: undefined,
+  usage: {},
+  active: 0,
+  tasks: new Map(),
+  calls: new Map(),
+  requests: new Requests(),
+  former: new Map(),
+  again: new Map()
+})
+
+export const isOver = (status: RunStatus): boolean =>
+  status === "completed" || status === "failed" || status === "cancelled"
+
+/** Nothing happens in it but by what somebody says: over, or waiting, and not for a time. */
+export const isAtRest = ({ requests, status }: RunState): boolean =>
+  isOver(status) ||
+  (status === "waiting" && ![...requests.open.values()].some(({ question }) => question.kind === "timer"))
+
+/** After the run's end nothing changes any more, but by a retry. */
+export const fold = (state: RunState, event: Event): RunState => {
+  state.sequence++
+  if (isOver(state.status) && event._tag !== "RunRetried") return state
+  const idle = state.status !== "running" || event._tag === "RunResumed"
+  if (!idle) state.active += Math.max(0, event.at - state.updated_at)
+  state.updated_at = Math.max(state.updated_at, event.at)
+  state.status = event._tag === "RunWaiting" ? "waiting" : "running"
+  switch (event._tag) {
+    case "RunCreated":
+      state.workflow = event.workflow
+      state.inputs = event.inputs
+      state.env = event.env
+      state.folder = event.folder
+      state.engine = event.engine
+      state.created_at = event.at
+      state.forked = event.forked
+      state.fresh = event.fresh ?? false
+      state.budget = event.budget
+      break
+    case "RunResumed":
+      state.owner = event.owner
+      break
+    case "RunRetried":
+      retried(state, event)
+      break
+    case "RunWaiting":
+      state.steps = 0
+      break
+    case "TaskStarted": {
+      const task = taskOf(state, event.task)
+      task.begun = true
+      task.started_at ??= event.at
+      break
+    }
+    case "TaskExpanded": {
+      const task = taskOf(state, event.task)
+      task.items = event.items
+      task.started_at ??= event.at
+      task.status = "running"
+      break
+    }
+    case "TaskCompleted": {
+      const task = ended(state, event, "completed")
+      task.result = event.result
+      task.from = event.cached !== undefined ? "cache" : event.reused !== undefined ? "fork" : undefined
+      task.files = event.files
+      break
+    }
+    case "TaskGathered":
+      ended(state, event, "completed").result =
+        event.iterations === undefined
+          ? itemsOf(state, event.task).flatMap((item) => (item?.result === undefined ? [] : [item.result]))
+          : (state.tasks.get(iterationPath(event.task, event.iterations))?.result ?? null)
+      break
+    case "TaskFailed":
+      ended(state, event, event.error.code === cancelled ? "cancelled" : "failed").error = event.error
+      break
+    case "TaskRetrying": {
+      const task = ended(state, event, "retrying")
+      task.error = event.error
+      task.finished_at = undefined
+      task.due = event.due
+      break
+    }
+    case "TaskSuspended": {
+      const task = taskOf(state, event.task)
+      task.status = "suspended"
+      task.started_at ??= event.started
+      task.usage = addUsage(task.usage, event.usage)
+      state.usage = addUsage(state.usage, event.usage) ?? {}
+      state.requests.ask(event.request, event.task, event.question)
+      break
+    }
+    case "Expired":
+      state.requests.expire(event.request)
+      break
+    case "BudgetExceeded":
+      state.exceeded = event.limit
+      break
+    case "BudgetWarned":
+      state.warned.add(event.limit)
+      break
+    case "TaskSkipped": {
+      const task = taskOf(state, event.task)
+      task.status = "skipped"
+      task.finished_at = event.at
+      task.skipped = { because: event.because, ...(event.of === undefined ? {} : { of: event.of }) }
+      break
+    }
+    case "CallRecorded":
+      state.calls.set(event.task, event.result)
+      state.usage = addUsage(state.usage, event.usage) ?? {}
+      break
+    case "CancelRequested":
+      state.cancelling = true
+      break
+    case "PauseRequested":
+      state.paused = true
+      break
+    case "Continued":
+      state.paused = false
+      state.steps = 0
+      break
+    case "StepRequested":
+      state.steps++
+      break
+    case "Answered":
+      state.requests.answer(event.request, event.value)
+      break
+    case "Signalled":
+      state.requests.signal(event.name, event.value)
+      break
+    case "BudgetRaised":
+      state.budget = { ...(state.budget ?? state.workflow?.budget), ...event.budget }
+      state.exceeded = undefined
+      state.warned.clear()
+      break
+    case "RunCompleted":
+      end(state, "completed", event.at)
+      state.outputs = event.outputs
+      state.warnings = event.warnings
+      break
+    case "RunFailed":
+      end(state, "failed", event.at)
+      state.error = event.error
+      state.outputs = event.outputs
+      state.warnings = event.warnings
+      break
+    case "RunCancelled":
+      end(state, "cancelled", event.at)
+      break
+  }
+  return state
+}
+
+/** Whether a task is over. */
+export const settled = (status: TaskStatus | undefined): boolean =>
+  status === "completed" || status === "failed" || status === "skipped" || status === "cancelled"
+
+// internal
+
+/** The code of `TaskCancelled`. */
+const cancelled = -29004
+
+const taskOf = (state: RunState, at: TaskPath): TaskState => {
+  let task = state.tasks.get(at)
+  if (task === undefined) {
+    task = {
+      status: "pending",
+      attempts: 0,
+      started_at: undefined,
+      finished_at: undefined,
+      duration_ms: undefined,
+      result: undefined,
+      error: undefined,
+      provider: undefined,
+      usage: undefined,
+      skipped: undefined,
+      from: undefined,
+      files: undefined,
+      due: undefined,
+      items: undefined,
+      begun: false
+    }
+    state.tasks.set(at, task)
+  }
+  return task
+}
+
+/** The states of a fan's items, in order. */
+const itemsOf = (state: RunState, task: TaskPath): ReadonlyArray<TaskState | undefined> =>
+  state.tasks.get(task)?.items?.map((_, index) => state.tasks.get(itemPath(task, index))) ?? []
+
+type Ended = Extract<Event, { readonly attempt: number; readonly duration: number }>
+
+const ended = (state: RunState, event: Ended, status: TaskStatus): TaskState => {
+  const task = taskOf(state, event.task)
+  if (settled(status)) state.requests.withdraw(event.task)
+  if (state.paused && state.steps > 0) state.steps--
+  task.status = status
+  task.attempts = event.attempt
+  task.started_at ??= event.started
+  task.finished_at = event.at
+  task.duration_ms = event.duration
+  task.provider = event.provider
+  task.usage = addUsage(task.usage, event.usage)
+  task.error = undefined
+  task.due = undefined
+  task.begun = false
+  if (event.usage !== undefined) state.usage = addUsage(state.usage, event.usage) ?? {}
+  return task
+}
+
+const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { readonly _tag: "RunRetried" }>) => {
+  state.owner = owner
+  state.finished_at = undefined
+  state.outputs = undefined
+  state.error = undefined
+  state.warnings = []
+  state.cancelling = false
+  state.paused = false
+  const whole = new Set(again)
+  for (const path of tasks) {
+    const task = state.tasks.get(path)
+    if (task !== undefined) state.former.set(path, task.attempts)
+    state.tasks.delete(path)
+    state.requests.forget(path)
+    // what a `foreach` runs over stays as it was first evaluated
+    if (task?.items !== undefined && !whole.has(path)) {
+      const open = taskOf(state, path)
+      open.status = "running"
+      open.items = task.items
+      open.started_at = task.started_at
+    }
+  }
+  for (const path of again) {
+    state.again.set(path, (state.again.get(path) ?? 0) + 1)
+    for (const call of state.calls.keys()) if (isAt(call, path)) state.calls.delete(call)
+  }
+}
+
+const end = (state: RunState, status: RunStatus, at: Millis) => {
+  state.status = status
+  state.finished_at = at
+  state.requests.open.clear()
+  for (const task of state.tasks.values()) if (!settled(task.status)) task.status = "cancelled"
+}
