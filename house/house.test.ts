@@ -123,6 +123,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Answer",
     "Attempt",
     "Budget",
+    "Course",
     "Custody",
     "Drive",
     "Driver",
@@ -135,6 +136,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "LargeValue",
     "Live",
     "Loop",
+    "Opening",
     "Purse",
     "Rerun",
     "ResultCache",
@@ -143,6 +145,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Scheduler",
     "Simulator",
     "Slots",
+    "Standby",
     "TaskRun",
     "Views",
     "Watch"

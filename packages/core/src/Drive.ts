@@ -3,35 +3,34 @@
  * is durable. A small callback core: an attempt under way is a fiber; a task that waits, or whose outcome is being
  * committed, is not. A class, because a thousand of them may live at once.
  */
-import { type Clock, Effect, Exit, Fiber, type Random, Result, Schedule, type Schema, Stream } from "effect"
+import { type Clock, Effect, Exit, Fiber, type Random, Schedule, Stream } from "effect"
 import type { Alarm } from "./Alarm.ts"
 import { attempt, type Surroundings } from "./Attempt.ts"
-import { ConditionFailed, ItemsFailed, TaskInterrupted, WorkflowTimeout } from "./Errors.ts"
+import { WorkflowTimeout } from "./Errors.ts"
+import { Course } from "./Course.ts"
 import * as Ending from "./Ending.ts"
 import type { Event } from "./Event.ts"
 import type { Executor } from "./Executor.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
-import { Fan } from "./Fan.ts"
 import type { Files } from "./Files.ts"
 import { Graph } from "./Graph.ts"
 import * as Host from "./Host.ts"
-import type { Journal, JournalError, Writer } from "./Journal.ts"
-import { isArray, kindOf } from "./Json.ts"
+import { type Journal, type JournalError, write, type Writer } from "./Journal.ts"
 import type { Feed } from "./Live.ts"
 import { Loop } from "./Loop.ts"
-import { isCondition, type Plan, type PlannedTask } from "./Plan.ts"
+import { type Entrance, Opening } from "./Opening.ts"
+import type { Plan } from "./Plan.ts"
 import { Purse } from "./Purse.ts"
-import type { View } from "./Reference.ts"
 import type { ResultCache } from "./ResultCache.ts"
 import type { Reuse } from "./Reuse.ts"
 import type { Rounds, Watched } from "./Rounds.ts"
 import * as Run from "./Run.ts"
 import type { Slots, Taker } from "./Slots.ts"
-import type { RunSummary, Store } from "./Store.ts"
+import { Standby } from "./Standby.ts"
+import type { Store } from "./Store.ts"
 import { addUsage, type Millis, type TaskPath, type Usage } from "./Task.ts"
-import { judge, judgeItem, nestedInputs, type Outcome, outcome, resolve, type Taken, TaskRun } from "./TaskRun.ts"
-import { completed, failed, gathered, skipped } from "./Views.ts"
+import { type Base, completion, fanOf, type Outcome, outcome, type Taken, TaskRun } from "./TaskRun.ts"
 
 /** What all runs of the process share. */
 export interface House {
@@ -71,7 +70,7 @@ const blind = 1000
 /** Tasks between two summaries of a run that goes on. */
 const often = 500
 
-export class Drive implements Taker, Watched {
+export class Drive implements Taker, Watched, Entrance {
   readonly #house: House
   readonly #job: Job
   readonly #done: (exit: Exit.Exit<Run.Outcome, JournalError>) => void
@@ -79,16 +78,11 @@ export class Drive implements Taker, Watched {
   /** Nested workflows under way, oldest first. */
   readonly #nested = new Set<Graph>()
   readonly #flights = new Map<TaskRun, Fiber.Fiber<Taken, Failure>>()
-  /** Waiting for their next attempt, by path. */
-  readonly #retrying = new Map<TaskPath, TaskRun>()
-  /** Waiting for an answer, by path. */
-  readonly #suspended = new Map<TaskPath, TaskRun>()
-  /** Waiting for room in the budget. */
-  #blocked: Array<TaskRun> = []
-  /** Whose next attempt or iteration may begin, by the position they stand in line at. */
-  readonly #waited = new Map<TaskPath, TaskRun>()
+  readonly standby = new Standby()
+  readonly #course: Course
+  readonly #opening: Opening
   readonly #alarms = new Set<() => void>()
-  readonly #limit: number
+  readonly limit: number
   readonly #host: Host.Options
   readonly #surroundings: Surroundings
   readonly #purse: Purse
@@ -101,6 +95,11 @@ export class Drive implements Taker, Watched {
   #steps: number
   /** It has been recorded that the run waits. */
   #resting = false
+  /** Milliseconds running, up to `#since`. */
+  #active: number
+  #since = 0
+  /** Alarms of the limits of its time. */
+  readonly #limits: Array<() => void> = []
   #stop: Ending.Stop | undefined
   #over = false
   #watcher: Fiber.Fiber<void> | undefined
@@ -112,8 +111,9 @@ export class Drive implements Taker, Watched {
     this.#job = job
     this.#done = done
     const { from, plan, reuse, secretInputs, writer } = job
-    this.#limit = plan.workflow.max_concurrency ?? 10
+    this.limit = plan.workflow.max_concurrency ?? 10
     this.#usage = from.usage
+    this.#active = from.active
     this.#paused = from.paused
     this.#steps = from.steps
     this.#root = new Graph(plan, from)
@@ -129,6 +129,8 @@ export class Drive implements Taker, Watched {
       reuse,
       ledgers
     }
+    this.#course = new Course(this)
+    this.#opening = new Opening(this, this.#course)
     this.#host = {
       executor: house.executor,
       journal: house.journal,
@@ -143,53 +145,92 @@ export class Drive implements Taker, Watched {
     }
   }
 
+  get from(): Run.RunState {
+    return this.#job.from
+  }
+
+  now(): Millis {
+    return this.#job.writer.now(this.#house.clock)
+  }
+
+  go(run: TaskRun): boolean {
+    return this.#opening.go(run)
+  }
+
+  enter(graph: Graph): void {
+    this.#nested.add(graph)
+  }
+
+  leave(graph: Graph): void {
+    this.#nested.delete(graph)
+  }
+
   begin(): void {
     if (this.#over) return
-    const { from, plan, writer } = this.#job
+    const { from, writer } = this.#job
     writer.onPost = (event) => this.#hear(event)
     if (from.cancelling) return this.#halt({ _tag: "Cancelled" })
-    if (this.#failsFast) return this.#failFast()
+    if (this.failsFast) return this.failFast()
     if (this.#root.views.left === 0) return this.#finish()
-    const now = writer.now(this.#house.clock)
-    const { timeout } = plan.workflow
-    if (timeout !== undefined) {
-      const error = FailureData.of(new WorkflowTimeout({ milliseconds: timeout }))
-      this.#ring(now + Math.max(0, timeout - from.active), () => this.#halt({ _tag: "Failed", error }))
-    }
-    const time = this.#purse.time
-    if (time !== undefined) this.#ring(now + Math.max(0, time - from.active), () => this.#purse.overtime(time))
+    const now = this.now()
+    this.#run(now)
     for (const [request, { question }] of from.requests.open) this.#expect(request, question.expires)
     this.#wrote = now
     this.#house.rounds.add(this)
     this.pump()
   }
 
+  /** Its time runs: until it rests, and again when it goes on. */
+  #run(now: Millis): void {
+    const { timeout } = this.#job.plan.workflow
+    const { time } = this.#purse
+    this.#since = now
+    if (timeout !== undefined) {
+      const error = FailureData.of(new WorkflowTimeout({ milliseconds: timeout }))
+      this.#limits.push(this.#ring(now + timeout - this.#active, () => this.#halt({ _tag: "Failed", error })))
+    }
+    if (time !== undefined) {
+      this.#limits.push(this.#ring(now + time - this.#active, () => this.#purse.overtime(time)))
+    }
+  }
+
+  #stand(now: Millis): void {
+    this.#active += now - this.#since
+    for (const silence of this.#limits.splice(0)) silence()
+  }
+
   /** Starts what is ready while there are slots; called again when a slot may be free. */
   readonly pump = (): void => {
     const { slots } = this.#house
     let slot = false
-    while (this.#stop === undefined && !this.#over && this.#running < this.#limit && this.#mayBegin) {
+    while (this.#stop === undefined && !this.#over && this.#running < this.limit && this.#mayBegin) {
       const graph = this.#next()
       const first = graph.first()
       if (first === undefined) break
       if (!slot && !(slot = slots.take(this))) return
-      if (typeof first === "number" ? this.#start(graph, first) : this.#startItem(graph, first)) slot = false
+      if (typeof first === "number" ? this.#opening.start(graph, first) : this.#opening.startItem(graph, first))
+        slot = false
     }
     if (slot) slots.give()
     this.#rest()
   }
 
-  /** Interrupts what is under way and leaves the run to be resumed. */
+  /** Interrupts what is under way, records that, and leaves the run to be resumed. */
   readonly abort = Effect.suspend(() => {
+    const isUnderWay = !this.#over && this.#flights.size > 0
+    const tasks = [...this.#flights.keys()].map(({ path }) => path)
     const fibers = [...this.#flights.values()]
     this.#leave()
-    return Effect.andThen(
-      Effect.timeoutOption(Fiber.interruptAll(fibers), grace),
-      Effect.sync(() => this.#leaveBehind())
-    )
+    if (!isUnderWay) return Effect.void
+    const recorded = Effect.suspend(() => {
+      this.#leaveBehind()
+      const event: Event = { _tag: "RunInterrupted", v: 1, at: this.now(), tasks }
+      return Effect.ignore(Effect.timeoutOption(write(this.#house.journal, this.#job.writer, [event]), grace))
+    })
+    return Effect.andThen(Effect.timeoutOption(Fiber.interruptAll(fibers), grace), recorded)
   })
 
-  // ── starting: each says whether it took the slot ────────────────────────────────
+  // ── starting ────────────────────────────────────────────────────────────────────
 
   get #mayBegin(): boolean {
     return !this.#paused || this.#steps > 0
@@ -210,147 +251,35 @@ export class Drive implements Taker, Watched {
     return found
   }
 
-  #start(graph: Graph, task: number): boolean {
-    graph.scheduler.next()
-    const path = graph.path(task)
-    const waited = this.#waited.get(path)
-    if (waited !== undefined) return this.#again(waited)
-    const run = this.#task(graph, task, undefined)
-    const known = this.#job.from.tasks.get(path)
-    if (known?.items !== undefined) return this.#open(run, known.items, this.#job.from)
-    if (known === undefined || known.status === "pending") {
-      const verdict = judge(run)
-      if (verdict._tag === "Fail") return this.#refuse(run, verdict.error)
-      if (verdict._tag === "Skip") return this.#skip(run, verdict)
-    }
-    const { each } = run.planned
-    return each === undefined ? this.#enter(run) : this.#expand(run, each)
-  }
-
-  #startItem(graph: Graph, fan: Fan): boolean {
-    const index = fan.next()
-    if (index === undefined) return false
-    const run = this.#task(graph, fan.task, { index, value: fan.items[index] ?? null })
-    const waited = this.#waited.get(run.position)
-    if (waited !== undefined) return this.#again(waited)
-    const verdict = judgeItem(run)
-    if (verdict._tag === "Fail") return this.#refuse(run, verdict.error)
-    return verdict._tag === "Skip" ? this.#skip(run, verdict) : this.#enter(run)
-  }
-
-  #task(graph: Graph, task: number, item: TaskRun["item"], loop?: Loop): TaskRun {
-    return new TaskRun(graph, task, item, loop, this.#job.from, this.#job.writer.now(this.#house.clock))
-  }
-
-  /** Fixes the items of a `foreach`. */
-  #expand(run: TaskRun, each: NonNullable<PlannedTask["each"]>): boolean {
-    const found: Result.Result<Schema.Json, Failure> = isCondition(each)
-      ? each.evaluate(run.scope)
-      : each.resolve(run.scope)
-    if (Result.isFailure(found)) return this.#refuse(run, found.failure)
-    const items = found.success
-    if (!isArray(items)) {
-      const { foreach } = run.planned.task
-      const expression = typeof foreach === "string" ? foreach : "foreach"
-      const issue = `a list was expected, found ${kindOf(items)}`
-      return this.#refuse(run, new ConditionFailed({ expression, issue }))
-    }
-    this.#append([{ _tag: "TaskExpanded", v: 1, at: run.started, task: run.path, items }], nothing, () => {
-      this.#open(run, items, undefined)
-      this.pump()
-    })
-    return false
-  }
-
-  #open(run: TaskRun, items: ReadonlyArray<Schema.Json>, from: Run.RunState | undefined): boolean {
-    // items with a nested workflow hold no slot: as many are open as could use one
-    const limit = run.planned.nested === undefined ? Infinity : this.#limit
-    const fan = new Fan(run.number, run.planned, run.path, items, run.started, limit, from)
-    run.graph.fans.set(run.number, fan)
-    if (fan.over) this.#gather(run.graph, fan, [], nothing)
-    return false
-  }
-
-  /** A task, or an item, with its condition behind it. */
-  #enter(run: TaskRun): boolean {
-    const { planned } = run
-    if (planned.until === undefined) return this.#go(run)
-    const loop = new Loop(run, this.#job.from)
-    return loop.iteration === 1
-      ? this.#go(this.#task(run.graph, run.number, run.item, loop))
-      : this.#iterate(loop, loop.iteration - 1, loop.previous, [], nothing)
-  }
-
-  /** One call, or a nested workflow. */
-  #go(run: TaskRun): boolean {
-    if (run.planned.nested !== undefined) return this.#nest(run, run.planned.nested)
-    const known = this.#job.from.tasks.get(run.path)
-    if (known === undefined) return this.#begin(run)
-    if (known.begun) return this.#refuse(run, new TaskInterrupted({ task: run.path }))
-    if (known.status === "retrying" && known.due !== undefined) return this.#wait(run, known.due)
-    if (known.status === "suspended" && this.#isAsking(run.path)) {
-      this.#suspended.set(run.path, run)
-      return false
-    }
-    return this.#begin(run)
-  }
-
-  /** Its tasks stand in line beside all others of the run; it holds no slot itself. */
-  #nest(run: TaskRun, plan: Plan): boolean {
-    const inputs = Result.flatMap(resolve(run), (params) => nestedInputs(plan, params))
-    if (Result.isFailure(inputs)) return this.#refuse(run, inputs.failure)
-    const graph = new Graph(plan, this.#job.from, false, run, inputs.success)
-    if (graph.views.left === 0) this.#leaveGraph(graph, run, [], nothing)
-    else this.#nested.add(graph)
-    return false
+  task(graph: Graph, task: number, item: TaskRun["item"], loop?: Loop): TaskRun {
+    return new TaskRun(graph, task, item, loop, this.#job.from, this.now())
   }
 
   /** Its next attempt begins at a time; until then it holds nothing. */
-  #wait(run: TaskRun, due: Millis): boolean {
-    const fan = this.#fan(run)
+  wait(run: TaskRun, due: Millis): boolean {
+    const { retrying } = this.standby
+    const fan = fanOf(run)
     fan?.rest()
     if (fan?.stopped === true) {
-      fan.skip()
-      if (fan.over) this.#gather(run.graph, fan, [], nothing)
+      this.#course.give(run.graph, fan)
       return false
     }
-    this.#retrying.set(run.path, run)
+    retrying.set(run.path, run)
     this.#ring(due, () => {
-      if (!this.#retrying.delete(run.path)) return
-      this.#waited.set(run.position, run)
-      if (run.item === undefined) run.graph.scheduler.push(run.number)
-      else fan?.again(run.item.index)
+      if (!retrying.delete(run.path)) return
+      this.standby.call(run)
       this.pump()
     })
     return false
   }
 
-  /** What has waited, counted as running among its items, stands in line again. */
-  #queue(run: TaskRun): void {
-    const fan = this.#fan(run)
-    fan?.rest()
-    if (fan?.stopped === true) {
-      fan.skip()
-      if (fan.over) this.#gather(run.graph, fan, [], nothing)
-      return
-    }
-    this.#waited.set(run.position, run)
-    if (run.item === undefined) run.graph.scheduler.push(run.number)
-    else fan?.again(run.item.index)
-  }
-
-  #again(run: TaskRun): boolean {
-    this.#waited.delete(run.position)
-    return run.planned.nested === undefined ? this.#begin(run) : this.#nest(run, run.planned.nested)
-  }
-
-  #begin(run: TaskRun): boolean {
+  dispatch(run: TaskRun): boolean {
     this.#running++
     if (this.#paused) this.#steps--
     if (run.planned.task.once !== true) this.#launch(run)
     else {
-      const at = this.#job.writer.now(this.#house.clock)
-      this.#append(
+      const at = this.now()
+      this.append(
         [{ _tag: "TaskStarted", v: 1, at, task: run.path, attempt: run.attempt }],
         () => (this.#stop !== undefined || this.#over) && this.#house.slots.give(),
         () => this.#launch(run)
@@ -382,7 +311,7 @@ export class Drive implements Taker, Watched {
   // ── outcomes: each goes to the journal with what follows from it at once ────────
 
   #record(run: TaskRun, outcome: Outcome): void {
-    const base = this.#base(run)
+    const base = this.base(run)
     if (run.usage !== undefined) this.#uses(run.usage, run)
     const free = () => {
       this.#running--
@@ -391,7 +320,7 @@ export class Drive implements Taker, Watched {
     const events = this.#warnings(base.at)
     switch (outcome._tag) {
       case "Failed":
-        return this.#fail(run, base, outcome.error, events, free)
+        return this.#course.fail(run, base, outcome.error, events, free)
       case "Blocked":
         return this.#block(run, outcome.shortage, free)
       case "Suspended":
@@ -399,191 +328,17 @@ export class Drive implements Taker, Watched {
       case "Retrying": {
         const due = base.at + outcome.delay
         events.push({ _tag: "TaskRetrying", ...base, error: outcome.error, due })
-        return this.#append(events, free, () => {
+        return this.append(events, free, () => {
           run.next()
-          this.#wait(run, due)
+          this.wait(run, due)
           this.pump()
         })
       }
       case "Completed": {
-        const { cached, files, masked, provider, result, reused } = outcome.reply
-        const { at, attempt, duration, started, task, usage } = base
-        // written out: this is made for every task, and spreading costs more than all the rest of it
-        const plain = { _tag: "TaskCompleted", v: 1, at, task, started, duration, attempt, provider, result } as const
-        const isPlain = usage === undefined && masked !== true && (files ?? cached ?? reused) === undefined
-        events.push(
-          isPlain
-            ? plain
-            : {
-                ...plain,
-                ...(usage === undefined ? {} : { usage }),
-                ...(masked === true ? { masked } : {}),
-                ...(files === undefined ? {} : { files }),
-                ...(cached === undefined ? {} : { cached }),
-                ...(reused === undefined ? {} : { reused })
-              }
-        )
-        return this.#complete(run, result, events, free)
+        events.push(completion(base, outcome.reply))
+        return this.#course.complete(run, outcome.reply.result, events, free)
       }
     }
-  }
-
-  /** Failed before its attempt; it holds no slot. */
-  #refuse(run: TaskRun, error: Failure): boolean {
-    this.#fail(run, this.#base(run), FailureData.of(error), [], nothing)
-    return false
-  }
-
-  #fail(run: TaskRun, base: Base, error: Failure, events: Array<Event>, free: () => void): void {
-    events.push({ _tag: "TaskFailed", ...base, error })
-    const outer = run.loop?.outer
-    if (outer !== undefined) return this.#fail(outer, this.#base(outer), error, events, free)
-    const fan = this.#fan(run)
-    if (fan === undefined || run.item === undefined)
-      return this.#closeFailed(run.graph, run.number, error, events, free)
-    fan.fail(run.item.index, error)
-    this.#afterItem(run.graph, fan, events, free)
-  }
-
-  /** It has a result, and that is recorded with `events`. */
-  #complete(run: TaskRun, result: Schema.Json, events: Array<Event>, free: () => void): void {
-    if (run.loop !== undefined) this.#iterate(run.loop, run.loop.iteration, result, events, free)
-    else {
-      const fan = this.#fan(run)
-      if (fan === undefined || run.item === undefined)
-        return this.#close(run.graph, run.number, completed(result), events, free)
-      fan.complete(run.item.index, result)
-      this.#afterItem(run.graph, fan, events, free)
-    }
-  }
-
-  /** An iteration is over: the loop is too, or the next one stands in line. */
-  #iterate(loop: Loop, iteration: number, result: Schema.Json, events: Array<Event>, free: () => void): boolean {
-    const { outer } = loop
-    const { planned } = outer
-    const { repeat } = planned.task
-    const over =
-      planned.until === undefined || repeat === undefined
-        ? Result.succeed(true)
-        : loop.isOver(iteration, result, repeat, planned.until, outer.scope)
-    if (Result.isFailure(over)) {
-      this.#fail(outer, this.#base(outer), FailureData.of(over.failure), events, free)
-    } else if (over.success) {
-      events.push({ _tag: "TaskGathered", ...this.#base(outer), iterations: iteration })
-      this.#complete(outer, result, events, free)
-    } else if (events.length === 0) {
-      return this.#go(this.#task(outer.graph, outer.number, outer.item, loop))
-    } else {
-      this.#append(events, free, () => {
-        loop.next(result)
-        this.#queue(this.#task(outer.graph, outer.number, outer.item, loop))
-        this.pump()
-      })
-    }
-    return false
-  }
-
-  #skip(run: TaskRun, because: { readonly because: "condition" | "no value"; readonly of?: string }): boolean {
-    const { because: why, of } = because
-    const at = this.#job.writer.now(this.#house.clock)
-    const events: Array<Event> = [
-      { _tag: "TaskSkipped", v: 1, at, task: run.path, because: why, ...(of === undefined ? {} : { of }) }
-    ]
-    const fan = this.#fan(run)
-    if (fan === undefined) this.#close(run.graph, run.number, skipped, events, nothing)
-    else {
-      fan.skip()
-      this.#afterItem(run.graph, fan, events, nothing)
-    }
-    return false
-  }
-
-  #afterItem(graph: Graph, fan: Fan, events: Array<Event>, free: () => void): void {
-    const then = () => {
-      free()
-      fan.rest()
-    }
-    if (fan.stopped) this.#forget(graph, fan)
-    if (fan.over) return this.#gather(graph, fan, events, then)
-    this.#append(events, then, this.pump)
-  }
-
-  /** Items that wait for another attempt, or an answer, wait no more. */
-  #forget(graph: Graph, fan: Fan): void {
-    const isOf = (run: TaskRun) => run.graph === graph && run.number === fan.task
-    for (const [path, run] of this.#retrying) {
-      if (!isOf(run)) continue
-      this.#retrying.delete(path)
-      fan.skip()
-    }
-    for (const [path, run] of this.#suspended) {
-      if (!isOf(run)) continue
-      this.#suspended.delete(path)
-      this.#job.from.requests.withdraw(path)
-      fan.rest()
-      fan.skip()
-    }
-    this.#blocked = this.#blocked.filter((run) => {
-      if (!isOf(run)) return true
-      fan.rest()
-      fan.skip()
-      return false
-    })
-  }
-
-  /** All items of a fan are over, and so is its task. */
-  #gather(graph: Graph, fan: Fan, events: Array<Event>, free: () => void): void {
-    const { failures, items, path, planned, task } = fan
-    graph.fans.delete(task)
-    const at = this.#job.writer.now(this.#house.clock)
-    const base = { v: 1 as const, at, task: path, started: fan.started, duration: at - fan.started, attempt: 1 }
-    if (failures.length > 0 && planned.task.on_error !== "continue") {
-      const failed = failures.map(({ error, index }) => ({ index, message: error.message }))
-      const error = FailureData.of(new ItemsFailed({ task: planned.task.id, total: items.length, items: failed }))
-      events.push({ _tag: "TaskFailed", ...base, error })
-      return this.#closeFailed(graph, task, error, events, free)
-    }
-    events.push({ _tag: "TaskGathered", ...base })
-    this.#close(graph, task, gathered(fan), events, free)
-  }
-
-  #closeFailed(graph: Graph, task: number, error: Failure, events: Array<Event>, free: () => void): void {
-    const { at } = this.#job.writer
-    const { id: of, on_error } = graph.plan.tasks[task]!.task
-    if (on_error !== "continue") {
-      for (const other of graph.scheduler.abandon(task)) {
-        events.push({ _tag: "TaskSkipped", v: 1, at, task: graph.path(other), because: "failed", of })
-        graph.views.enter(other, skipped)
-      }
-    }
-    this.#close(graph, task, failed(error), events, free, error)
-  }
-
-  /** A task is over. Those that waited for it are opened when that is durable; the last one ends its workflow. */
-  #close(graph: Graph, task: number, view: View, events: Array<Event>, free: () => void, error?: Failure): void {
-    graph.views.enter(task, view, error)
-    if (graph.views.left === 0) {
-      if (graph.outer !== undefined) return this.#leaveGraph(graph, graph.outer, events, free)
-      return this.#append([...events, this.#ending()], free, nothing)
-    }
-    this.#append(events, free, () => {
-      if (this.#failsFast) return this.#failFast()
-      graph.scheduler.settle(task)
-      this.pump()
-    })
-  }
-
-  /** A nested workflow is over: its outputs are its task's result. */
-  #leaveGraph(graph: Graph, outer: TaskRun, events: Array<Event>, free: () => void): void {
-    this.#nested.delete(graph)
-    const base = this.#base(outer)
-    const { plan, prefix, views } = graph
-    if (views.failures.length > 0) {
-      return this.#fail(outer, base, Ending.nestedFailure(prefix, views.failures), events, free)
-    }
-    const { outputs } = Ending.results(plan, views.scope)
-    events.push({ _tag: "TaskCompleted", ...base, result: outputs })
-    this.#complete(outer, outputs, events, free)
   }
 
   // ── waiting: for answers, signals, times, room in the budget, the end of a pause ──
@@ -597,29 +352,24 @@ export class Drive implements Taker, Watched {
   ): void {
     const used = usage === undefined ? {} : { usage }
     events.push({ _tag: "TaskSuspended", v: 1, at, task, started, attempt, request, question, ...used })
-    this.#append(events, free, () => {
+    this.append(events, free, () => {
       const { requests } = this.#job.from
       run.fresh()
       requests.ask(request, task, question)
-      this.#suspended.set(task, run)
+      this.standby.suspended.set(task, run)
       if (requests.open.has(request)) this.#expect(request, question.expires)
       else this.#answered(task)
       this.pump()
     })
   }
 
-  #isAsking(task: TaskPath): boolean {
-    for (const open of this.#job.from.requests.open.values()) if (open.task === task) return true
-    return false
-  }
-
   /** Nobody can answer after a time. */
   #expect(request: string, expires: Millis | undefined): void {
     if (expires === undefined) return
     this.#ring(expires, () => {
-      const { from, writer } = this.#job
+      const { from } = this.#job
       if (this.#stop !== undefined || !from.requests.open.has(request)) return
-      this.#append([{ _tag: "Expired", v: 1, at: writer.now(this.#house.clock), request }], nothing, () => {
+      this.append([{ _tag: "Expired", v: 1, at: this.now(), request }], nothing, () => {
         this.#answered(from.requests.expire(request))
         this.pump()
       })
@@ -627,28 +377,28 @@ export class Drive implements Taker, Watched {
   }
 
   #answered(task: TaskPath | undefined): void {
-    const run = task === undefined ? undefined : this.#suspended.get(task)
+    const run = task === undefined ? undefined : this.standby.suspended.get(task)
     if (run === undefined) return
-    this.#suspended.delete(run.path)
-    this.#queue(run)
+    this.standby.suspended.delete(run.path)
+    this.#course.queue(run)
   }
 
   /** The budget has no room. Calls under way may use less than they hold back; without any, only more budget helps. */
   #block(run: TaskRun, shortage: NonNullable<TaskRun["shortage"]>, free: () => void): void {
     run.fresh()
-    this.#blocked.push(run)
-    const { from, writer } = this.#job
+    this.standby.blocked.push(run)
+    const { from } = this.#job
     if (this.#purse.isHolding || from.exceeded !== undefined) {
       free()
       return this.pump()
     }
     from.exceeded = shortage.limit
-    const at = writer.now(this.#house.clock)
-    this.#append([{ _tag: "BudgetExceeded", v: 1, at, task: run.path, ...shortage }], free, this.pump)
+    const at = this.now()
+    this.append([{ _tag: "BudgetExceeded", v: 1, at, task: run.path, ...shortage }], free, this.pump)
   }
 
   #unblock(): void {
-    for (const run of this.#blocked.splice(0)) this.#queue(run)
+    for (const run of this.standby.blocked.splice(0)) this.#course.queue(run)
   }
 
   /** What somebody has posted, in the order of the journal. */
@@ -680,45 +430,51 @@ export class Drive implements Taker, Watched {
         this.#unblock()
         break
     }
-    this.#resting = false
+    if (this.#resting) this.#wake()
     this.pump()
   }
 
   /** Nothing is under way, and nothing can begin: the run waits. */
   #rest(): void {
-    const { from, writer } = this.#job
+    const { from } = this.#job
     if (this.#resting || this.#over || this.#stop !== undefined || this.#running + this.#writing > 0) return
-    if (this.#retrying.size > 0 && !this.#paused) return
-    if (this.#blocked.length > 0 && from.exceeded === undefined) return (this.#unblock(), this.pump())
+    if (this.standby.retrying.size > 0 && !this.#paused) return
+    if (this.standby.blocked.length > 0 && from.exceeded === undefined) return (this.#unblock(), this.pump())
     if (this.#mayBegin && this.#next().first() !== undefined) return
-    if (!this.#paused && this.#suspended.size + this.#blocked.length === 0) return
+    if (!this.#paused && this.standby.suspended.size + this.standby.blocked.length === 0) return
     this.#resting = true
+    this.#stand(this.now())
     this.#steps = 0
-    const at = writer.now(this.#house.clock)
+    const at = this.now()
     const { due } = from.requests
-    this.#append([{ _tag: "RunWaiting", v: 1, at, ...(due === undefined ? {} : { due }) }], nothing, () => {
+    this.append([{ _tag: "RunWaiting", v: 1, at, ...(due === undefined ? {} : { due }) }], nothing, () => {
       // what was posted meanwhile has been heard, and `RunWaiting` was not written
       if (!this.#resting) return this.pump()
       // times are waited for here; answers, and whoever they come from, by nobody
       const timers = [...from.requests.open.values()].some(({ question }) => question.kind === "timer")
-      if (timers || (this.#retrying.size > 0 && !this.#paused)) return
+      if (timers || (this.standby.retrying.size > 0 && !this.#paused)) return
       this.#leave()
-      this.#done(Exit.succeed(this.#outcome(undefined)))
+      this.#done(Exit.succeed(Ending.outcome(this.#standing, undefined)))
     })
+  }
+
+  #wake(): void {
+    this.#resting = false
+    this.#run(this.now())
   }
 
   // ── the end ─────────────────────────────────────────────────────────────────────
 
-  #ending(): Event {
-    const { plan, writer } = this.#job
-    return Ending.event(plan, this.#root.views, this.#stop, writer.now(this.#house.clock))
+  ending(): Event {
+    const { plan } = this.#job
+    return Ending.event(plan, this.#root.views, this.#stop, this.now())
   }
 
-  get #failsFast(): boolean {
+  get failsFast(): boolean {
     return this.#root.views.failures.length > 0 && this.#job.plan.workflow.fail_fast === true
   }
 
-  #failFast(): void {
+  failFast(): void {
     this.#halt({ _tag: "Failed", error: Ending.failure(this.#root.views.failures) })
   }
 
@@ -727,7 +483,7 @@ export class Drive implements Taker, Watched {
     if (this.#stop !== undefined || this.#over) return
     this.#stop = stop
     if (this.#flights.size === 0) return this.#finish()
-    this.#ring(this.#job.writer.now(this.#house.clock) + grace, () => {
+    this.#ring(this.now() + grace, () => {
       this.#leaveBehind()
       this.#finish()
     })
@@ -735,7 +491,7 @@ export class Drive implements Taker, Watched {
   }
 
   #finish(): void {
-    if (!this.#over) this.#append([this.#ending()], nothing, nothing)
+    if (!this.#over) this.append([this.ending()], nothing, nothing)
   }
 
   /** Handlers that ignore their interruption hold no slot any more. */
@@ -764,29 +520,15 @@ export class Drive implements Taker, Watched {
     this.#done(exit)
   }
 
-  #outcome(event: Event | undefined): Run.Outcome {
+  get #standing(): Ending.Standing {
     const { from, plan, writer } = this.#job
-    const status = Ending.status(event)
-    const ended = event?._tag === "RunCompleted" || event?._tag === "RunFailed" ? event : undefined
-    return {
-      run: writer.run,
-      workflow: plan.workflow.name,
-      status: status ?? "waiting",
-      ...(ended === undefined ? {} : { outputs: ended.outputs }),
-      ...(event?._tag === "RunFailed" ? { error: event.error } : {}),
-      warnings: ended?.warnings ?? [],
-      progress: { completed: plan.tasks.length - this.#root.views.left, total: plan.tasks.length },
-      waiting: status === undefined ? Run.requests(from) : [],
-      started_at: from.created_at,
-      ...(status === undefined ? {} : { finished_at: writer.at }),
-      usage: this.#usage
-    }
+    return { plan, from, views: this.#root.views, usage: this.#usage, at: writer.at }
   }
 
   // ── journal, time, posts ────────────────────────────────────────────────────────
 
   /** `free` once it is known what has come of the events; then `next`, when they are durable and the run goes on. */
-  #append(events: ReadonlyArray<Event>, free: () => void, next: () => void): void {
+  append(events: ReadonlyArray<Event>, free: () => void, next: () => void): void {
     const { journal } = this.#house
     const { writer } = this.#job
     const last = events.at(-1)
@@ -795,7 +537,7 @@ export class Drive implements Taker, Watched {
     const closed = this.#job.plan.tasks.length - this.#root.views.left
     const waits = last?._tag === "RunWaiting"
     const told = waits || status !== undefined || (closed > 0 && closed % often === 0)
-    if (!waits) this.#resting = false
+    if (!waits && this.#resting) this.#wake()
     this.#writing++
     this.#wrote = writer.at
     this.#watcher?.interruptUnsafe()
@@ -813,42 +555,22 @@ export class Drive implements Taker, Watched {
         free()
         if (status !== undefined) {
           this.#leave()
-          this.#done(Exit.succeed(this.#outcome(last)))
+          this.#done(Exit.succeed(Ending.outcome(this.#standing, last)))
         } else if (this.#stop === undefined && !this.#over) next()
       },
-      told ? { summary: this.#summary(waits ? "waiting" : (status ?? "running")), unlessPosted: waits } : {}
+      told
+        ? { summary: Ending.summary(this.#standing, waits ? "waiting" : (status ?? "running")), unlessPosted: waits }
+        : {}
     )
   }
 
-  #summary(status: Run.RunStatus): RunSummary {
-    const { from, plan, writer } = this.#job
-    const due = status === "waiting" ? from.requests.due : Run.isOver(status) ? undefined : writer.at
-    return {
-      run: writer.run,
-      workflow: plan.workflow.name,
-      status,
-      tags: plan.workflow.tags ?? [],
-      created_at: from.created_at,
-      updated_at: writer.at,
-      tasks: { ...this.#root.views.counts, total: plan.tasks.length },
-      waiting: status === "waiting" ? Run.waiting(Run.requests(from)) : [],
-      usage: this.#usage,
-      engine: from.engine,
-      ...(due === undefined ? {} : { due })
-    }
-  }
-
-  #base({ attempt, began, path, started, usage }: TaskRun): Base {
+  base({ attempt, began, path, started, usage }: TaskRun): Base {
     const { clock } = this.#house
     const at = this.#job.writer.now(clock)
     const duration =
       began === undefined ? at - started : Math.round(Number(clock.monotonicTimeNanosUnsafe() - began) / 1e3) / 1e3
     const plain = { v: 1, at, task: path, started, duration, attempt } as const
     return usage === undefined ? plain : { ...plain, usage }
-  }
-
-  #fan({ graph, item, number }: TaskRun): Fan | undefined {
-    return item === undefined ? undefined : graph.fans.get(number)
   }
 
   #uses(usage: Usage, run?: TaskRun): void {
@@ -867,18 +589,19 @@ export class Drive implements Taker, Watched {
     })
   }
 
-  #ring(at: Millis, ring: () => void): void {
+  #ring(at: Millis, ring: () => void): () => void {
     const silence = this.#house.alarm.set(at, () => {
       this.#alarms.delete(silence)
       ring()
     })
     this.#alarms.add(silence)
+    return silence
   }
 
   /** Its next commit meets what another process has posted; while there is none to come, it has to look out. */
   look(now: Millis): void {
     if (this.#watcher !== undefined || this.#writing > 0 || now - this.#wrote < quiet) return
-    if (this.#flights.size > 0 || this.#resting || this.#retrying.size > 0) this.#watch()
+    if (this.#flights.size > 0 || this.#resting || this.standby.retrying.size > 0) this.#watch()
   }
 
   #watch(): void {
@@ -899,13 +622,3 @@ export class Drive implements Taker, Watched {
 // internal
 
 const nothing = () => {}
-
-interface Base {
-  readonly v: 1
-  readonly at: Millis
-  readonly task: string
-  readonly started: Millis
-  readonly duration: number
-  readonly attempt: number
-  readonly usage?: Usage
-}

@@ -3,8 +3,9 @@ import { Result, type Schema } from "effect"
 import type { Event } from "./Event.ts"
 import type { Failure } from "./Failure.ts"
 import type { Plan } from "./Plan.ts"
-import type { RunStatus } from "./RunState.ts"
-import { type Millis, path, type TaskPath } from "./Task.ts"
+import * as Run from "./Run.ts"
+import type { RunSummary } from "./Store.ts"
+import { type Millis, path, type TaskPath, type Usage } from "./Task.ts"
 import type { Views } from "./Views.ts"
 
 /** Why a run ends before its tasks do. */
@@ -60,7 +61,9 @@ export const failure = (unordered: Views["failures"]): Failure => {
 }
 
 /** The status that an event ends a run with; undefined when it does not. */
-export const status = (event: Event | undefined): Exclude<RunStatus, "pending" | "running" | "waiting"> | undefined => {
+export const status = (
+  event: Event | undefined
+): Exclude<Run.RunStatus, "pending" | "running" | "waiting"> | undefined => {
   switch (event?._tag) {
     case "RunCompleted":
       return "completed"
@@ -70,6 +73,52 @@ export const status = (event: Event | undefined): Exclude<RunStatus, "pending" |
       return "cancelled"
     default:
       return undefined
+  }
+}
+
+/** Where a run stands that is driven. */
+export interface Standing {
+  readonly plan: Plan
+  readonly from: Run.RunState
+  readonly views: Views
+  readonly usage: Usage
+  /** Of its last event. */
+  readonly at: Millis
+}
+
+/** How it came to rest: by its last event, or waiting. */
+export const outcome = ({ at, from, plan, usage, views }: Standing, last: Event | undefined): Run.Outcome => {
+  const over = status(last)
+  const ended = last?._tag === "RunCompleted" || last?._tag === "RunFailed" ? last : undefined
+  return {
+    run: from.run,
+    workflow: plan.workflow.name,
+    status: over ?? "waiting",
+    ...(ended === undefined ? {} : { outputs: ended.outputs }),
+    ...(last?._tag === "RunFailed" ? { error: last.error } : {}),
+    warnings: ended?.warnings ?? [],
+    progress: { completed: plan.tasks.length - views.left, total: plan.tasks.length },
+    waiting: over === undefined ? Run.requests(from) : [],
+    started_at: from.created_at,
+    ...(over === undefined ? {} : { finished_at: at }),
+    usage
+  }
+}
+
+export const summary = ({ at, from, plan, usage, views }: Standing, status: Run.RunStatus): RunSummary => {
+  const due = status === "waiting" ? from.requests.due : Run.isOver(status) ? undefined : at
+  return {
+    run: from.run,
+    workflow: plan.workflow.name,
+    status,
+    tags: plan.workflow.tags ?? [],
+    created_at: from.created_at,
+    updated_at: at,
+    tasks: { ...views.counts, total: plan.tasks.length },
+    waiting: status === "waiting" ? Run.waiting(Run.requests(from)) : [],
+    usage,
+    engine: from.engine,
+    ...(due === undefined ? {} : { due })
   }
 }
 

@@ -60,6 +60,8 @@ export const Event = Schema.Union([
     /** Those of them that had completed: their calls get new idempotency keys. */
     again: Schema.Array(Schema.String)
   }),
+  /** Its process stopped driving it, and ended the attempts of these tasks: they are made again. */
+  Schema.TaggedStruct("RunInterrupted", { v, at, tasks: Schema.Array(Schema.String) }),
   /** Nothing is under way, and what is left waits for an answer, a signal or a time. Until somebody posts, or `due`. */
   Schema.TaggedStruct("RunWaiting", { v, at, due: Schema.optionalKey(at) }),
   /** Of a task marked `once`, committed before its call. */

@@ -5,9 +5,11 @@
 import { Effect, Exit, Result, type Schema } from "effect"
 import type { Shortage } from "./Budget.ts"
 import type { ConditionFailed } from "./Errors.ts"
+import type { Event } from "./Event.ts"
 import type { Call, Reply } from "./Executor.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
+import type { Fan } from "./Fan.ts"
 import type { Files } from "./Files.ts"
 import type { Graph } from "./Graph.ts"
 import * as Inputs from "./Inputs.ts"
@@ -126,6 +128,21 @@ export class TaskRun {
   }
 }
 
+/** The fan that an item belongs to. */
+export const fanOf = ({ graph, item, number }: TaskRun): Fan | undefined =>
+  item === undefined ? undefined : graph.fans.get(number)
+
+/** What every outcome says. */
+export interface Base {
+  readonly v: 1
+  readonly at: Millis
+  readonly task: TaskPath
+  readonly started: Millis
+  readonly duration: number
+  readonly attempt: number
+  readonly usage?: Usage
+}
+
 export type Verdict =
   | { readonly _tag: "Go" }
   | { readonly _tag: "Skip"; readonly because: "condition" | "no value"; readonly of?: string }
@@ -207,6 +224,23 @@ export const locate = (
     }
     return located
   })
+
+/** Written out: this is made for every task, and spreading costs more than all the rest of it. */
+export const completion = (base: Base, reply: Taken): Event => {
+  const { at, attempt, duration, started, task, usage } = base
+  const { cached, files, masked, provider, result, reused } = reply
+  const plain = { _tag: "TaskCompleted", v: 1, at, task, started, duration, attempt, provider, result } as const
+  return usage === undefined && masked !== true && (files ?? cached ?? reused) === undefined
+    ? plain
+    : {
+        ...plain,
+        ...(usage === undefined ? {} : { usage }),
+        ...(masked === true ? { masked } : {}),
+        ...(files === undefined ? {} : { files }),
+        ...(cached === undefined ? {} : { cached }),
+        ...(reused === undefined ? {} : { reused })
+      }
+}
 
 export type Outcome =
   | { readonly _tag: "Completed"; readonly reply: Taken }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Schema } from "effect"
+import { Effect, Fiber, type Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Gleitzeit } from "../src/Gleitzeit.ts"
 import * as FailureData from "../src/Failure.ts"
@@ -418,5 +418,58 @@ describe("a budget", () => {
       const over = yield* gleitzeit.wait(rested.run)
       assert.deepStrictEqual([over.status, over.usage.calls], ["completed", 4])
     }).pipe(Effect.provide(engine({})))
+  )
+})
+
+describe("a workflow's timeout", () => {
+  it.effect("does not run while the run waits", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      const text = `
+name: t
+timeout: 10
+tasks:
+  - { id: s, method: timer/sleep, params: { seconds: 3600 } }
+  - { id: work, method: test/run, params: { script: work }, dependencies: [s] }
+`
+      const running = yield* Effect.forkChild(gleitzeit.run(workflow(text)), { startImmediately: true })
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      yield* TestClock.adjust("1 hour")
+      for (let i = 0; i < 20; i++) yield* TestClock.adjust("1 second")
+      const over = yield* Fiber.join(running)
+      assert.deepStrictEqual([over.status, over.error?.name], ["failed", "WORKFLOW_TIMEOUT"])
+      const { tasks } = yield* gleitzeit.get(over.run)
+      assert.deepStrictEqual([tasks["s"]?.status, tasks["work"]?.status], ["completed", "cancelled"])
+    }).pipe(Effect.provide(engine({ work: () => Effect.never })))
+  )
+})
+
+describe("a process that stops driving a run", () => {
+  it.effect("records what it interrupted", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      const tasks = ["deaf", "never"].map((id) => `{ id: ${id}, method: test/run, params: { script: ${id} } }`)
+      const running = yield* Effect.forkChild(gleitzeit.run(workflow(`{ name: s, tasks: [${tasks.join(", ")}] }`)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("100 millis")
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(running), { startImmediately: true })
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(stopping)
+      const [{ run } = { run: "" }] = (yield* gleitzeit.list({})).items
+      const events = yield* Stream.runCollect(gleitzeit.events(run))
+      const last = events.at(-1)?.event
+      assert.deepStrictEqual(last?._tag === "RunInterrupted" && last.tasks, ["deaf", "never"])
+      const report = yield* gleitzeit.get(run)
+      assert.deepStrictEqual([report.tasks["deaf"]?.status, report.status], ["pending", "running"])
+      assert.deepStrictEqual(yield* gleitzeit.interrupted, [run])
+    }).pipe(
+      Effect.provide(
+        engine({
+          never: () => Effect.never,
+          deaf: () => Effect.uninterruptible(Effect.as(Effect.sleep("2 seconds"), "late" as Schema.Json))
+        })
+      )
+    )
   )
 })
