@@ -16,6 +16,14 @@ export const tell = (except?: string) =>
     if (line !== undefined) yield* output.note(output.style.yellow(line))
   })
 
+/** What was said to a run that this process does not drive: another does, or nobody can without what is secret. */
+export const handed = Effect.fnUntraced(function* (run: string, done: string) {
+  const gleitzeit = yield* Gleitzeit.Gleitzeit
+  return (yield* gleitzeit.interrupted).includes(run)
+    ? `${done} the run, which goes on with its secret inputs: ${yield* Invocation.of("resume", run)} --input NAME=VALUE`
+    : `${done} the process that drives ${run}`
+})
+
 /** The first three by name. */
 export const text = Effect.fnUntraced(function* (runs: ReadonlyArray<string>) {
   if (runs.length === 0) return undefined

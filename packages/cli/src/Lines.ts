@@ -38,6 +38,8 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
       ]
     case "RunResumed":
       return [`${time} run resumed`]
+    case "RunInterrupted":
+      return [`${time} run interrupted, ${Text.count(event.tasks.length, "task")} under way`]
     case "RunRetried":
       return [`${time} run goes on, ${Text.count(event.tasks.length, "task")} again`]
     case "RunWaiting":

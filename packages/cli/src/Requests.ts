@@ -1,6 +1,6 @@
 /** What a run waits for, and the commands that make it go on, for people. */
-import { Gleitzeit, type Run } from "@gleitzeit/core"
-import { Effect, Stream } from "effect"
+import type { Run } from "@gleitzeit/core"
+import { Effect } from "effect"
 import * as Answer from "./Answer.ts"
 import * as Invocation from "./Invocation.ts"
 import type { Style } from "./Style.ts"
@@ -16,9 +16,8 @@ export const told = Effect.fnUntraced(function* (report: Run.Outcome, style: Sty
 /** All that is asked, each with how it is answered, two or more lines each. */
 export const listed = Effect.fn("gleitzeit.requests")(function* (report: Run.Outcome, style: Style) {
   const lines: Array<string> = []
-  const signals = report.waiting.some(({ kind }) => kind === "signal") ? yield* signalNames(report.run) : new Map()
   for (const request of report.waiting) {
-    lines.push(...title(request, style), ...(yield* commands(report.run, request, signals.get(request.request), style)))
+    lines.push(...title(request, style), ...(yield* commands(report.run, request, style)))
   }
   return lines
 })
@@ -53,7 +52,7 @@ const title = (request: Run.Request, { bold, dim, signs, yellow }: Style): Reado
 const wordless = ({ kind }: Run.Request): string =>
   kind === "pause" ? "the run is paused" : kind === "signal" ? "waits for a signal" : "an answer is needed"
 
-const commands = (run: string, request: Run.Request, signal: string | undefined, style: Style) =>
+const commands = (run: string, request: Run.Request, style: Style) =>
   Effect.gen(function* () {
     const line = (command: string, remark = "") => `    ${command}${remark === "" ? "" : style.dim(`  # ${remark}`)}`
     if (request.kind === "pause") {
@@ -62,14 +61,17 @@ const commands = (run: string, request: Run.Request, signal: string | undefined,
         line(yield* Invocation.of("step", run), "runs one task")
       ]
     }
-    if (request.kind === "signal") return [line(yield* Invocation.of("signal", run, signal ?? "NAME"))]
+    if (request.kind === "signal") return [line(yield* Invocation.of("signal", run, fact(request, "name") ?? "NAME"))]
     const [example, remark] = answer(request)
     return [line(yield* Invocation.of("respond", run, request.request, example), remark)]
   })
 
 const answer = (request: Run.Request): readonly [example: string, remark: string] => {
   if (request.kind === "approval") return ["yes", "or no"]
-  if (request.kind === "budget") return ["tokens=10000", "or limits of calls, cost_usd, duration"]
+  if (request.kind === "budget") {
+    const limit = fact(request, "limit") ?? "tokens"
+    return [`${limit}=${more[limit] ?? "10000"}`, "what it may be from now on; other limits stay"]
+  }
   const [first, ...others] = Answer.choices(request) ?? []
   if (first !== undefined) {
     return [Answer.shown(first), others.length === 0 ? "" : `or ${others.slice(0, 8).map(Answer.shown).join(", ")}`]
@@ -78,17 +80,12 @@ const answer = (request: Run.Request): readonly [example: string, remark: string
   return expected === "text" ? ["TEXT", ""] : ["JSON", expected === "JSON, or text" ? "or text" : expected]
 }
 
-/** The names of signals stand only in the journal. */
-const signalNames = (run: string) =>
-  Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) =>
-    Stream.runFold(
-      gleitzeit.events(run),
-      () => new Map<string, string>(),
-      (names, { event }) => {
-        if (event._tag !== "TaskSuspended" || event.question.kind !== "signal") return names
-        const { data } = event.question
-        const name = typeof data === "object" && data !== null && "name" in data ? data["name"] : undefined
-        return typeof name === "string" ? names.set(event.request, name) : names
-      }
-    )
-  )
+/** Of each limit, an example. */
+const more: Readonly<Record<string, string>> = { calls: "100", cost_usd: "5", duration: "1h" }
+
+/** What is known of a request besides its words. */
+const fact = ({ data }: Run.Request, name: string): string | undefined => {
+  const value = typeof data === "object" && data !== null && !Array.isArray(data) ? Object.entries(data) : []
+  const found = value.find(([key]) => key === name)?.[1]
+  return typeof found === "string" ? found : undefined
+}

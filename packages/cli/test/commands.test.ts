@@ -367,7 +367,7 @@ tasks:
     Effect.gen(function* () {
       const path = file(
         "slow.yaml",
-        "name: Slow\ntimeout: 0.2\ntasks:\n  - { id: a, method: timer/sleep, params: { seconds: 60 } }\n"
+        "name: Slow\ntimeout: 0.2\ntasks:\n  - { id: a, method: python/execute, params: { code: 'import time; time.sleep(60)' } }\n"
       )
       const ran = yield* gz("run", path)
       assert.strictEqual(ran.exit, 124)

@@ -2,7 +2,7 @@
  * One attempt as an effect: what it gives its call, whether a result is there already (in the run that this one was
  * forked from, in the cache), whether the budgets have room, then the call.
  */
-import { Effect, Result, type Schema } from "effect"
+import { Clock, Effect, Result, type Schema } from "effect"
 import type { Ledger } from "./Budget.ts"
 import { BudgetExceeded, InvalidParams } from "./Errors.ts"
 import type { Call, Executor, Host } from "./Executor.ts"
@@ -88,11 +88,11 @@ export const spend = <A>(
   spendings.length === 0
     ? execute
     : Effect.flatMap(executor.survey(call), ({ estimate }) =>
-        Effect.suspend((): Effect.Effect<A, Failure> => {
+        Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<A, Failure> => {
           const held: Array<Ledger> = []
           const settle = Effect.sync(() => held.forEach((ledger) => ledger.settle(estimate)))
           for (const { ledger, used, waits } of spendings) {
-            const shortage = ledger.reserve(used(), estimate)
+            const shortage = ledger.reserve(used(), estimate, now)
             if (shortage === undefined) held.push(ledger)
             else {
               if (waits) run.shortage = shortage

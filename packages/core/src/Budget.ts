@@ -1,5 +1,5 @@
 /** What may still be used: limits, and what calls under way may use at most. Knows no store and no provider. */
-import type { Usage } from "./Task.ts"
+import type { Millis, Usage } from "./Task.ts"
 import type { Budget } from "./Workflow.ts"
 
 /** The limit that has no room, what has been used of it, and what it is. */
@@ -14,12 +14,15 @@ const soft = 0.8
 
 export class Ledger {
   limits: Budget
+  /** When it began to be used, in milliseconds since 1970; absent: it is told by `overtime` that its time is up. */
+  readonly since: Millis | undefined
   /** Time is up; milliseconds. */
   overtime: number | undefined
   readonly #reserved = { tokens: 0, cost_usd: 0, calls: 0 }
 
-  constructor(limits: Budget) {
+  constructor(limits: Budget, since?: Millis) {
     this.limits = limits
+    this.since = since
   }
 
   /** Whether calls under way hold back what they may not use. */
@@ -28,11 +31,10 @@ export class Ledger {
   }
 
   /** Room for one call that uses at most `estimate` (what is not known counts nothing), held back until `settle`. */
-  reserve(used: Usage, estimate: Usage): Shortage | undefined {
+  reserve(used: Usage, estimate: Usage, now: Millis = 0): Shortage | undefined {
     const { duration } = this.limits
-    if (this.overtime !== undefined && duration !== undefined) {
-      return { limit: "duration", used: this.overtime, of: duration }
-    }
+    const time = this.overtime ?? (this.since === undefined ? 0 : now - this.since)
+    if (duration !== undefined && time >= duration) return { limit: "duration", used: time, of: duration }
     for (const limit of counted) {
       const of = this.limits[limit]
       if (of === undefined) continue

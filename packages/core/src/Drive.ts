@@ -117,7 +117,7 @@ export class Drive implements Taker, Watched, Entrance {
     this.#paused = from.paused
     this.#steps = from.steps
     this.#root = new Graph(plan, from)
-    this.#purse = new Purse(plan.workflow.budget, from, () => this.#usage)
+    this.#purse = new Purse(plan, from, () => this.#usage)
     const ledgers: Surroundings["ledgers"] = (run) => this.#purse.of(run)
     this.#surroundings = {
       run: writer.run,
@@ -140,7 +140,8 @@ export class Drive implements Taker, Watched, Entrance {
       requests: from.requests,
       secretInputs,
       ledgers,
-      used: (usage) => this.#uses(usage),
+      used: (usage, run) => this.#uses(usage, run),
+      waits: (run, isWaiting) => this.#waits(run, isWaiting),
       ended: () => this.#over
     }
   }
@@ -281,7 +282,7 @@ export class Drive implements Taker, Watched, Entrance {
       const at = this.now()
       this.append(
         [{ _tag: "TaskStarted", v: 1, at, task: run.path, attempt: run.attempt }],
-        () => (this.#stop !== undefined || this.#over) && this.#house.slots.give(),
+        () => (this.#stop !== undefined || this.#over) && this.#give(run),
         () => this.#launch(run)
       )
     }
@@ -289,7 +290,7 @@ export class Drive implements Taker, Watched, Entrance {
   }
 
   #launch(run: TaskRun): void {
-    const { clock, feed, fork, random, slots } = this.#house
+    const { clock, feed, fork, random } = this.#house
     const { writer } = this.#job
     run.began = clock.monotonicTimeNanosUnsafe()
     const at = writer.now(clock)
@@ -302,7 +303,7 @@ export class Drive implements Taker, Watched, Entrance {
       if (!this.#flights.delete(run)) return // left behind
       if (this.#stop === undefined && !this.#over) this.#record(run, outcome(run, exit, random.nextDoubleUnsafe()))
       else {
-        slots.give()
+        this.#give(run)
         if (this.#stop !== undefined && this.#flights.size === 0) this.#finish()
       }
     })
@@ -315,7 +316,7 @@ export class Drive implements Taker, Watched, Entrance {
     if (run.usage !== undefined) this.#uses(run.usage, run)
     const free = () => {
       this.#running--
-      this.#house.slots.give()
+      this.#give(run)
     }
     const events = this.#warnings(base.at)
     switch (outcome._tag) {
@@ -392,7 +393,7 @@ export class Drive implements Taker, Watched, Entrance {
       free()
       return this.pump()
     }
-    from.exceeded = shortage.limit
+    from.exceeded = shortage
     const at = this.now()
     this.append([{ _tag: "BudgetExceeded", v: 1, at, task: run.path, ...shortage }], free, this.pump)
   }
@@ -452,7 +453,7 @@ export class Drive implements Taker, Watched, Entrance {
       if (!this.#resting) return this.pump()
       // times are waited for here; answers, and whoever they come from, by nobody
       const timers = [...from.requests.open.values()].some(({ question }) => question.kind === "timer")
-      if (timers || (this.standby.retrying.size > 0 && !this.#paused)) return
+      if (!this.#paused && (timers || this.standby.retrying.size > 0)) return
       this.#leave()
       this.#done(Exit.succeed(Ending.outcome(this.#standing, undefined)))
     })
@@ -496,9 +497,25 @@ export class Drive implements Taker, Watched, Entrance {
 
   /** Handlers that ignore their interruption hold no slot any more. */
   #leaveBehind(): void {
-    const { size } = this.#flights
+    const left = [...this.#flights.keys()]
     this.#flights.clear()
-    for (let i = 0; i < size; i++) this.#house.slots.give()
+    for (const run of left) {
+      run.left = true
+      this.#give(run)
+    }
+  }
+
+  /** Its slot is free, unless it waited for its provider. */
+  #give(run: TaskRun): void {
+    if (run.waits) run.waits = false
+    else this.#house.slots.give()
+  }
+
+  #waits(run: TaskRun, isWaiting: boolean): void {
+    if (run.waits === isWaiting || run.left) return
+    run.waits = isWaiting
+    if (isWaiting) this.#house.slots.give()
+    else this.#house.slots.retake()
   }
 
   /** Does no more. */
@@ -573,9 +590,9 @@ export class Drive implements Taker, Watched, Entrance {
     return usage === undefined ? plain : { ...plain, usage }
   }
 
-  #uses(usage: Usage, run?: TaskRun): void {
+  #uses(usage: Usage, run: TaskRun): void {
     this.#usage = addUsage(this.#usage, usage) ?? {}
-    if (run !== undefined) this.#purse.spent(run, usage)
+    this.#purse.spent(run, usage)
   }
 
   /** Once for each limit of which little is left. */

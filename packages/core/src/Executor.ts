@@ -46,6 +46,8 @@ export interface Host {
     secrets?: Call["secrets"]
   ) => Effect.Effect<Schema.Json, Failure>
   readonly answer: (key: string, question: Question) => Effect.Effect<Schema.Json | undefined, Failure>
+  /** It waits for its provider to have room, or does so no more: until then it works on nothing. */
+  readonly waits: (isWaiting: boolean) => void
   /** The value of an input marked `secret`: only the driver has it. */
   readonly secret: (input: string) => Effect.Effect<string, Failure>
 }
@@ -97,7 +99,14 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
     const gate = (provider: Provider): Gate => {
       let found = gates.get(provider)
       if (found === undefined) {
-        gates.set(provider, (found = { permits: Semaphore.makeUnsafe(provider.concurrency), holders: new Set() }))
+        gates.set(
+          provider,
+          (found = {
+            permits: Semaphore.makeUnsafe(provider.concurrency),
+            limit: provider.concurrency,
+            holders: new Set()
+          })
+        )
       }
       return found
     }
@@ -118,7 +127,8 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
         return call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, surroundings)
       }
       // it begins, and its time runs, once the provider has room for it
-      const limited = provider.concurrency === Infinity ? begin() : through(gate(provider), call, Effect.suspend(begin))
+      const limited =
+        provider.concurrency === Infinity ? begin() : through(gate(provider), call, host, Effect.suspend(begin))
       return Effect.matchCauseEffect(limited, {
         onFailure: (cause) => {
           const ended = surroundings?.ended
@@ -201,29 +211,35 @@ const ends = ({ code }: Failure): boolean => code === -29017 || code === -29018
 /** Of a provider that takes a limited number of attempts at once. */
 interface Gate {
   readonly permits: Semaphore.Semaphore
+  readonly limit: number
   /** Attempts that hold one: `RUN PATH`. */
   readonly holders: Set<string>
 }
 
 /** A call that a handler makes of its own provider runs under the permit that the handler holds: else it could wait for itself. */
 const through = <A>(
-  { holders, permits }: Gate,
+  { holders, limit, permits }: Gate,
   { run, task }: Call,
+  host: Host,
   effect: Effect.Effect<A, Failure>
 ): Effect.Effect<A, Failure> => {
   for (let end = task.lastIndexOf("/"); end > 0; end = task.lastIndexOf("/", end - 1)) {
     if (holders.has(`${run} ${task.slice(0, end)}`)) return effect
   }
   const holder = `${run} ${task}`
-  return permits.withPermit(
-    Effect.suspend(() => {
-      holders.add(holder)
-      return Effect.ensuring(
-        effect,
-        Effect.sync(() => holders.delete(holder))
-      )
-    })
-  )
+  return Effect.suspend(() => {
+    if (holders.size >= limit) host.waits(true)
+    return permits.withPermit(
+      Effect.suspend(() => {
+        host.waits(false)
+        holders.add(holder)
+        return Effect.ensuring(
+          effect,
+          Effect.sync(() => holders.delete(holder))
+        )
+      })
+    )
+  })
 }
 
 const isJson = Schema.is(Schema.Json)

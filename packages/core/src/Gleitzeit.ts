@@ -9,7 +9,7 @@ import { layer as layerDriver } from "./Driver.ts"
 import * as Environment from "./Environment.ts"
 import {
   AlreadyAnswered,
-  type InvalidAnswer,
+  InvalidAnswer,
   type InvalidInputs,
   InvalidState,
   InvalidWorkflow,
@@ -28,7 +28,7 @@ import * as Inputs from "./Inputs.ts"
 import { Journal, type JournalError, layer as layerJournal, write, Writer } from "./Journal.ts"
 import { KeyValues } from "./KeyValues.ts"
 import { Leases } from "./Leases.ts"
-import { isObject } from "./Json.ts"
+import { isDeep, isObject } from "./Json.ts"
 import { Feed } from "./Live.ts"
 import type { Health } from "./Provider.ts"
 import { Providers } from "./Providers.ts"
@@ -135,7 +135,7 @@ export class Gleitzeit extends Context.Service<
       name: string,
       value: Schema.Json,
       by?: string
-    ) => Effect.Effect<boolean, RunError | RunFinished>
+    ) => Effect.Effect<boolean, RunError | RunFinished | InvalidAnswer>
     /** A run that is over goes on: failed and cancelled tasks, and all that depends on them. `task`: that one alone, with `force` also a completed one. */
     readonly retry: (
       run: string,
@@ -375,6 +375,7 @@ const make = Effect.fnUntraced(function* (
       return taken
     }),
     signal: Effect.fnUntraced(function* (id, name, value, who) {
+      if (isDeep(value)) return yield* new InvalidAnswer({ request: name, issues: ["it is nested too deeply"] })
       yield* post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
       return yield* custody.takeOver(id)
     }),

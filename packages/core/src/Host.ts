@@ -23,14 +23,15 @@ export interface Options {
   readonly requests: Requests
   readonly secretInputs: ReadonlyMap<string, string>
   readonly ledgers: (task: TaskRun) => ReadonlyArray<Spending>
-  readonly used: (usage: Usage) => void
+  readonly used: (usage: Usage, task: TaskRun) => void
+  readonly waits: (task: TaskRun, isWaiting: boolean) => void
   /** The run is over: whoever still works for it is not heard any more. */
   readonly ended: () => boolean
 }
 
 /** For one attempt. */
 export const make = (options: Options, task: TaskRun): Host => {
-  const { ended, feed, secretInputs, writer } = options
+  const { ended, feed, secretInputs, waits, writer } = options
   const { attempt, path } = task
   return {
     emit: (chunk) =>
@@ -39,6 +40,7 @@ export const make = (options: Options, task: TaskRun): Host => {
         feed.publish(writer.run, { _tag: "Chunk", task: path, attempt, index: task.chunks++, chunk }, writer.sequence)
       }),
     usage: (usage) => Effect.sync(() => task.uses(usage)),
+    waits: (isWaiting) => waits(task, isWaiting),
     call: (key, method, params, secrets) => nested(options, task, callPath(path, key), method, params, secrets),
     answer: answer(options, task, path),
     secret: (input) => {
@@ -102,7 +104,9 @@ const nested = (
         usage: (more) => Effect.sync(() => uses(more)),
         // a call made by a call has its own place below it
         call: (key, name, made, hidden) => nested(options, task, callPath(path, key), name, made, hidden),
-        answer: answer(options, task, path)
+        answer: answer(options, task, path),
+        // the task goes on working while a call of it waits
+        waits: () => {}
       }
       const { result, provider } = yield* Effect.onError(
         restore(spend(executor, call, ledgers(task), task, uses, () => usage?.calls, executor.execute(call, host))),
@@ -124,7 +128,7 @@ const nested = (
       }
       yield* Effect.mapError(write(journal, writer, [event]), (error) => FailureData.of(error))
       calls.set(path, result)
-      if (usage !== undefined) used(usage)
+      if (usage !== undefined) used(usage, task)
       return result
     })
   )

@@ -45,6 +45,8 @@ export interface Plan {
   /** How many tasks read a result; what the outputs read is never let go (`Infinity`). */
   readonly readers: ReadonlyArray<number>
   readonly priorities: boolean
+  /** Some task of it, or of a nested workflow, has a budget. */
+  readonly budgets: boolean
 }
 
 /**
@@ -136,7 +138,8 @@ export const make = (
     index,
     outputs,
     readers,
-    priorities
+    priorities,
+    budgets: planned.some(({ nested, task }) => task.budget !== undefined || nested?.budgets === true)
   }
 }
 

@@ -1,9 +1,10 @@
 /** The budgets of one run: its own, and those of its tasks. Knows no store and no provider. */
 import type { Spending } from "./Attempt.ts"
 import { Ledger, type Shortage } from "./Budget.ts"
+import type { Plan } from "./Plan.ts"
 import { isAt } from "./Requests.ts"
 import type { RunState } from "./RunState.ts"
-import { addUsage, type TaskPath, type Usage } from "./Task.ts"
+import { addUsage, type Millis, type TaskPath, type Usage } from "./Task.ts"
 import type { TaskRun } from "./TaskRun.ts"
 import type { Budget } from "./Workflow.ts"
 
@@ -11,11 +12,13 @@ export class Purse {
   readonly #from: RunState
   readonly #used: () => Usage
   #own: Ledger | undefined
-  readonly #tasks = new Map<TaskPath, { readonly ledger: Ledger; used: Usage }>()
+  readonly #tasksHave: boolean
+  readonly #accounts = new Map<TaskPath, Account>()
 
   /** `used`: by the whole run. */
-  constructor(budget: Budget | undefined, from: RunState, used: () => Usage) {
-    const limits = from.budget ?? budget
+  constructor(plan: Plan, from: RunState, used: () => Usage) {
+    const limits = from.budget ?? plan.workflow.budget
+    this.#tasksHave = plan.budgets
     this.#from = from
     this.#used = used
     this.#own = limits === undefined ? undefined : new Ledger(limits)
@@ -47,25 +50,23 @@ export class Purse {
     }
   }
 
-  /** What a call of a task is taken from. */
+  /** What a call of a task is taken from: the run's budget, the task's, and those of the tasks that it is nested in. */
   of(run: TaskRun): ReadonlyArray<Spending> {
-    const { budget } = run.planned.task
-    if (this.#own === undefined && budget === undefined) return none
+    if (this.#own === undefined && !this.#tasksHave) return none
     const spendings: Array<Spending> = []
     if (this.#own !== undefined) {
       spendings.push({ ledger: this.#own, used: () => addUsage(this.#used(), run.usage) ?? {}, waits: true })
     }
-    if (budget !== undefined) {
-      const task = this.#task(run.graph.path(run.number), budget)
+    for (const task of this.#around(run)) {
       spendings.push({ ledger: task.ledger, used: () => addUsage(task.used, run.usage) ?? {}, waits: false })
     }
     return spendings
   }
 
-  /** An attempt is over. */
+  /** By an attempt that is over, or a call made in one. */
   spent(run: TaskRun, usage: Usage): void {
-    const task = run.planned.task.budget && this.#tasks.get(run.graph.path(run.number))
-    if (task !== undefined) task.used = addUsage(task.used, usage) ?? {}
+    if (!this.#tasksHave) return
+    for (const task of this.#around(run)) task.used = addUsage(task.used, usage) ?? {}
   }
 
   /** Limits of the run of which little is left. */
@@ -75,17 +76,33 @@ export class Purse {
 
   // internal
 
-  #task(path: TaskPath, budget: Budget) {
-    let task = this.#tasks.get(path)
-    if (task === undefined) {
+  #around(run: TaskRun): ReadonlyArray<Account> {
+    const found: Array<Account> = []
+    for (let at: TaskRun | undefined = run; at !== undefined; at = at.graph.outer) {
+      const { budget } = at.planned.task
+      if (budget !== undefined) found.push(this.#account(at.graph.path(at.number), budget, at.started))
+    }
+    return found
+  }
+
+  #account(path: TaskPath, budget: Budget, started: Millis): Account {
+    let account = this.#accounts.get(path)
+    if (account === undefined) {
       let used: Usage = {}
       for (const [at, state] of this.#from.tasks) if (isAt(at, path)) used = addUsage(used, state.usage) ?? {}
-      this.#tasks.set(path, (task = { ledger: new Ledger(budget), used }))
+      const since = this.#from.tasks.get(path)?.started_at ?? started
+      this.#accounts.set(path, (account = { ledger: new Ledger(budget, since), used }))
     }
-    return task
+    return account
   }
 }
 
 // internal
+
+/** Of one task with a budget. */
+interface Account {
+  readonly ledger: Ledger
+  used: Usage
+}
 
 const none: ReadonlyArray<never> = []

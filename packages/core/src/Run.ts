@@ -51,7 +51,7 @@ export interface Request extends Waiting {
   readonly task: TaskPath
   /** JSON Schema of the answer. */
   readonly schema?: Question["schema"]
-  /** Of a signal: `{name}`. */
+  /** Of a signal: `{name}`. Of a budget: `{limit, used, of}`. */
   readonly data?: Schema.Json
 }
 
@@ -139,8 +139,8 @@ export const outcome = (state: RunState): Outcome => {
 export const requests = ({ exceeded, paused, requests }: RunState): ReadonlyArray<Request> => {
   const found: Array<Request> = []
   if (exceeded !== undefined) {
-    const prompt = `the budget of ${exceeded} has no room for the next call`
-    found.push({ request: "budget", task: "", kind: "budget", prompt })
+    const prompt = `the budget of ${exceeded.of} ${exceeded.limit} has no room for the next call`
+    found.push({ request: "budget", task: "", kind: "budget", prompt, data: exceeded })
   }
   if (paused) found.push({ request: "pause", task: "", kind: "pause" })
   for (const [request, { question, task }] of requests.open) {

@@ -67,7 +67,7 @@ export interface RunState {
   /** In place of the workflow's own. */
   budget: Budget | undefined
   /** The limit that keeps tasks from beginning. */
-  exceeded: string | undefined
+  exceeded: Pick<Extract<Event, { readonly _tag: "BudgetExceeded" }>, "limit" | "used" | "of"> | undefined
   /** Limits that have been warned of. */
   readonly warned: Set<string>
   forked: { readonly run: string; readonly rerun: ReadonlyArray<string> } | undefined
@@ -126,9 +126,9 @@ export const isOver = (status: RunStatus): boolean =>
   status === "completed" || status === "failed" || status === "cancelled"
 
 /** Nothing happens in it but by what somebody says: over, or waiting, and not for a time. */
-export const isAtRest = ({ requests, status }: RunState): boolean =>
+export const isAtRest = ({ paused, requests, status }: RunState): boolean =>
   isOver(status) ||
-  (status === "waiting" && ![...requests.open.values()].some(({ question }) => question.kind === "timer"))
+  (status === "waiting" && (paused || ![...requests.open.values()].some(({ question }) => question.kind === "timer")))
 
 /** After the run's end nothing changes any more, but by a retry. */
 export const fold = (state: RunState, event: Event): RunState => {
@@ -208,7 +208,7 @@ export const fold = (state: RunState, event: Event): RunState => {
       state.requests.expire(event.request)
       break
     case "BudgetExceeded":
-      state.exceeded = event.limit
+      state.exceeded = { limit: event.limit, used: event.used, of: event.of }
       break
     case "BudgetWarned":
       state.warned.add(event.limit)

@@ -16,7 +16,7 @@ export class Slots {
 
   /** False: there is none, and the taker stands in line. */
   take(taker: Taker): boolean {
-    if (this.#free === 0) {
+    if (this.#free <= 0) {
       this.#line.add(taker)
       return false
     }
@@ -29,11 +29,16 @@ export class Slots {
     if (this.#serving) return
     this.#serving = true
     for (const taker of this.#line) {
-      if (this.#free === 0) break
+      if (this.#free <= 0) break
       this.#line.delete(taker)
       taker.pump()
     }
     this.#serving = false
+  }
+
+  /** One that was given back for a while is held again, be there one or not. */
+  retake(): void {
+    this.#free--
   }
 
   /** The taker wants no slot any more. */

@@ -59,6 +59,10 @@ export class TaskRun {
   chunks = 0
   /** When this attempt began, on the monotonic clock, in nanoseconds. */
   began: bigint | undefined
+  /** It waits for its provider, and holds no slot meanwhile. */
+  waits = false
+  /** Its handler ignores its interruption, and is not waited for. */
+  left = false
   /** What this attempt has asked and has no answer to. */
   asked: { readonly request: string; readonly question: Question } | undefined
   /** Why the run's budget has no room for this attempt. */

@@ -33,7 +33,7 @@ export type Repeat = typeof Repeat.Type
 export const Cache = Schema.Struct({
   /** Milliseconds that a result is good for. Default: for ever. */
   ttl: Schema.optionalKey(Schema.Finite),
-  /** A template that takes the place of method and params in the key. */
+  /** A template that takes the place of the params in the key. */
   key: Schema.optionalKey(Schema.String)
 })
 export type Cache = typeof Cache.Type

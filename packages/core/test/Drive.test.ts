@@ -227,3 +227,35 @@ describe("a run of many tasks", () => {
     }).pipe(Effect.provide(engine({ fails })))
   )
 })
+
+describe("a task that waits for its provider", () => {
+  it.effect("holds no slot of the process: others go on", () => {
+    let under = 0
+    let most = 0
+    const slow: Script = () =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => (most = Math.max(most, ++under))),
+        () => Effect.as(Effect.sleep("1 second"), null),
+        () => Effect.sync(() => under--)
+      )
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      const tasks = Array.from(
+        { length: 5 },
+        (_, i) => `  - { id: t${i}, method: test/run, params: { script: slow } }\n`
+      )
+      const many = yield* Effect.forkChild(gleitzeit.run(workflow(`name: many\ntasks:\n${tasks.join("")}`)), {
+        startImmediately: true
+      })
+      const other = yield* Effect.forkChild(
+        gleitzeit.run(workflow("name: other\ntasks: [{ id: a, method: data/value, params: {} }]")),
+        { startImmediately: true }
+      )
+      for (let i = 0; i < 5; i++) yield* TestClock.adjust("20 millis")
+      assert.strictEqual((yield* Fiber.join(other)).status, "completed")
+      for (let i = 0; i < 12; i++) yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(many)).status, "completed")
+      assert.strictEqual(most, 1)
+    }).pipe(Effect.provide(engine({ slow }, { slots: 2, concurrency: 1 })))
+  })
+})

@@ -55,7 +55,12 @@ const call = (more: Partial<Call> = {}): Call => ({
 
 /** A host that writes down what it is asked. */
 const listener = (more: Partial<Host> = {}) => {
-  const heard: { chunks: Array<Chunk>; usage: Array<Usage>; calls: Array<unknown>; asked: Array<unknown> } = {
+  const heard: {
+    chunks: Array<Chunk>
+    usage: Array<Usage>
+    calls: Array<unknown>
+    asked: Array<unknown>
+  } = {
     chunks: [],
     usage: [],
     calls: [],
@@ -66,6 +71,7 @@ const listener = (more: Partial<Host> = {}) => {
     usage: (usage) => Effect.sync(() => void heard.usage.push(usage)),
     call: (...args) => Effect.sync(() => (heard.calls.push(args), "from the host")),
     answer: (...args) => Effect.sync(() => (heard.asked.push(args), "yes")),
+    waits: () => {},
     secret: (input) => Effect.fail(new SecretMissing({ secret: `inputs.${input}` })),
     ...more
   }

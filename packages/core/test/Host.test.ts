@@ -59,6 +59,7 @@ const make = (
       calls,
       requests,
       ledgers: () => [],
+      waits: () => {},
       secretInputs: new Map([["key", "sk-1"]]),
       used: (usage) => used.push(usage),
       ended: more.ended ?? (() => false)

@@ -88,6 +88,7 @@ export const listener = (
           heard.asked.push([key, question])
           return "yes"
         }),
+      waits: () => {},
       secret: (input) => Effect.fail(new Errors.SecretMissing({ secret: `inputs.${input}` })),
       ...more
     }

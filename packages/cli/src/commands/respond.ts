@@ -8,6 +8,7 @@ import { Argument, Command } from "../Cli.ts"
 import { UsageError } from "../ExitCode.ts"
 import { watchFlag } from "../Follow.ts"
 import { goOn } from "../GoOn.ts"
+import * as Interrupted from "../Interrupted.ts"
 import * as Machine from "../Machine.ts"
 import { Output } from "../Output.ts"
 import * as Requests from "../Requests.ts"
@@ -43,7 +44,7 @@ export const respond = Command.make(
       : respondAsked(id, request, name.value, report)
     if (driving) return yield* goOn(id, { watch, since })
     if (output.options.json) yield* output.json({ run: id, request: name.value })
-    else if (!output.options.quiet) yield* output.note(`handed to the process that drives ${id}`)
+    else if (!output.options.quiet) yield* output.note(yield* Interrupted.handed(id, "handed to"))
   })
 ).pipe(
   Command.withDescription("Answer what a run waits for, or list it; the run goes on"),

@@ -5,6 +5,7 @@ import * as Bundle from "../Bundle.ts"
 import { Argument, Command } from "../Cli.ts"
 import { watchFlag } from "../Follow.ts"
 import { goOn } from "../GoOn.ts"
+import * as Interrupted from "../Interrupted.ts"
 import * as Machine from "../Machine.ts"
 import { Output } from "../Output.ts"
 import * as RunName from "../RunName.ts"
@@ -34,7 +35,7 @@ export const signal = Command.make(
     const sent = Option.isNone(value) ? null : Answer.free(value.value)
     if (yield* gleitzeit.signal(id, name, sent, Machine.user())) return yield* goOn(id, { watch, since })
     if (output.options.json) yield* output.json({ run: id, signal: name })
-    else if (!output.options.quiet) yield* output.note(`sent to the process that drives ${id}`)
+    else if (!output.options.quiet) yield* output.note(yield* Interrupted.handed(id, "sent to"))
   })
 ).pipe(
   Command.withDescription("Send a signal to a run; it is kept until a task waits for it"),
