@@ -19,7 +19,7 @@ export const event = (
   by: string | undefined
 ): Effect.Effect<Event, RequestNotFound | AlreadyAnswered | InvalidAnswer> => {
   const who = by === undefined ? {} : { by }
-  if (request === "budget") {
+  if (request === "budget" && !state.requests.open.has(request)) {
     const budget = decodeBudget(value)
     return Result.isSuccess(budget)
       ? Effect.succeed({ _tag: "BudgetRaised", v: 1, at, budget: budget.success, ...who })

@@ -57,7 +57,7 @@ export const attempt = (around: Surroundings, run: TaskRun, host: Host): Effect.
       files.length === 0 ? params : yield* locate(around.files, around.folder, params, files)
     )
     const hashes = yield* hashesOf(around.files, call.params, run)
-    const reused = reuse?.take(contentHash(task.method, params, Object.values(hashes)))
+    const reused = run.again ? undefined : reuse?.take(contentHash(task.method, params, Object.values(hashes)))
     if (reused !== undefined) {
       return { result: reused.result, provider: reused.provider ?? "", reused: reused.path, files: hashes }
     }
@@ -132,7 +132,7 @@ const cached = (
       key: keyOf(task.method, custom === undefined ? call.params : [custom.success], identity, files),
       run: id,
       ...(task.cache?.ttl === undefined ? {} : { ttl: task.cache.ttl }),
-      fresh,
+      fresh: fresh || run.again,
       execute,
       unchanged: Effect.match(executor.survey(call), {
         onFailure: () => false,

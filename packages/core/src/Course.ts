@@ -135,7 +135,7 @@ export class Course {
       free()
       fan.rest()
     }
-    if (fan.stopped) this.#way.standby.forget(graph, fan, this.#way.from.requests)
+    if (fan.stopped) this.#way.standby.forget(graph, fan)
     if (fan.over) return this.gather(graph, fan, events, then)
     this.#way.append(events, then, this.#way.pump)
   }

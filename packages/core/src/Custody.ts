@@ -65,6 +65,8 @@ const patience = 1000
 const handful = 32
 /** Between two looks for runs that are due, when no hint comes. Milliseconds. */
 const look = 1000
+/** Until a run that could not be taken is tried again. Milliseconds. */
+const patient = 60_000
 
 export const make = Effect.fnUntraced(function* (owner: string) {
   const store = yield* Store
@@ -102,11 +104,17 @@ export const make = Effect.fnUntraced(function* (owner: string) {
 
   const letGo = (run: string): Effect.Effect<void> => {
     const watched = driven.get(run)
-    driven.delete(run)
-    if (watched === undefined || watched.exit !== undefined) return Effect.void
+    if (watched === undefined) return Effect.void
+    if (watched.exit !== undefined) return Effect.sync(() => driven.delete(run))
+    if (watched.leaving) return Effect.asVoid(watched.rest)
+    watched.leaving = true
     return Effect.ensuring(
       Effect.andThen(watched.stop, release(run)),
-      Effect.sync(() => watched.settle(Exit.interrupt()))
+      Effect.sync(() => {
+        // whoever takes the run over waits for this: else the lease that is given back would be the next one's
+        driven.delete(run)
+        watched.settle(Exit.interrupt())
+      })
     )
   }
 
@@ -146,7 +154,7 @@ export const make = Effect.fnUntraced(function* (owner: string) {
     const secret = given.success
     const contracts = yield* executor.contracts
     const plan = planOf(workflow, contracts)
-    const reuse = from.forked === undefined ? undefined : yield* reuseOf(from.forked, contracts)
+    const reuse = from.forked === undefined ? undefined : yield* reuseOf(from, from.forked, contracts)
     yield* alive
     let first = true
     const attempt = Effect.gen(function* () {
@@ -174,10 +182,16 @@ export const make = Effect.fnUntraced(function* (owner: string) {
     )
   })
 
-  const reuseOf = (forked: NonNullable<Run.RunState["forked"]>, contracts: ReadonlyArray<Contract>) =>
+  const reuseOf = (
+    from: Run.RunState,
+    forked: NonNullable<Run.RunState["forked"]>,
+    contracts: ReadonlyArray<Contract>
+  ) =>
     Watch.state(store, forked.run).pipe(
       Effect.map((state) =>
-        state.workflow === undefined ? undefined : new Reuse(planOf(state.workflow, contracts), state, forked.rerun)
+        state.workflow === undefined
+          ? undefined
+          : new Reuse(planOf(state.workflow, contracts), state, forked.rerun, from.reused)
       ),
       // it was removed: nothing is left to be used again
       Effect.catchTag("RunNotFound", () => Effect.undefined)
@@ -235,6 +249,8 @@ export const make = Effect.fnUntraced(function* (owner: string) {
   const takeOver = (run: string, entry: Entry = {}) =>
     gate.withPermit(
       Effect.gen(function* () {
+        const watched = driven.get(run)
+        if (watched?.leaving === true) yield* watched.rest
         if (isDriving(run)) return true
         const job = yield* acquire(run, entry)
         if (job === undefined) return false
@@ -256,19 +272,27 @@ export const make = Effect.fnUntraced(function* (owner: string) {
     recover: (of) =>
       Effect.gen(function* () {
         yield* Effect.ignore(alive)
-        const round = Effect.flatMap(leases.take(owner, of, handful, ttl), (runs) =>
-          Effect.forEach(
-            runs,
-            // one that cannot be taken is for another process, or for a person
-            (run) =>
-              Effect.flatMap(
-                Effect.orElseSucceed(takeOver(run), () => false),
-                (taken) => (taken ? Effect.void : release(run))
-              ),
-            { discard: true }
+        /** Those that cannot be taken are for another process, or for a person: until when they are left alone. */
+        const refused = new Map<string, number>()
+        /** Until when hints are not heeded: giving a run back is one. */
+        let deaf = 0
+        const one = Effect.fnUntraced(function* (run: string, now: number) {
+          if (!refused.has(run) && (yield* Effect.orElseSucceed(takeOver(run), () => false))) return
+          if (!refused.has(run)) refused.set(run, now + patient)
+          deaf = now + look / 2
+          yield* release(run)
+        })
+        const round = Effect.suspend(() => {
+          const now = clock.currentTimeMillisUnsafe()
+          for (const [run, until] of refused) if (until <= now) refused.delete(run)
+          return Effect.flatMap(leases.take(owner, of, handful + refused.size, ttl), (runs) =>
+            Effect.forEach(runs, (run) => one(run, now), { discard: true })
           )
+        })
+        const wakes = Stream.filter(
+          Stream.orElseSucceed(leases.wakes, () => undefined),
+          () => clock.currentTimeMillisUnsafe() >= deaf
         )
-        const wakes = Stream.orElseSucceed(leases.wakes, () => undefined)
         return yield* Stream.merge(wakes, Stream.tick(look)).pipe(
           Stream.buffer({ capacity: 1, strategy: "sliding" }),
           Stream.runForEach(() => Effect.ignore(round)),
@@ -284,6 +308,8 @@ export const make = Effect.fnUntraced(function* (owner: string) {
 /** A run that is driven here, for those who wait for it. */
 class Watched implements Driving {
   exit: Exit.Exit<Run.Outcome, TakeError> | undefined
+  /** It is being let go of. */
+  leaving = false
   stop: Effect.Effect<void> = Effect.void
   #told: Array<(exit: Exit.Exit<Run.Outcome, TakeError>) => void> = []
 

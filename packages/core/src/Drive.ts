@@ -63,6 +63,8 @@ export interface Job {
 const grace = 5000
 /** A run that has nothing to write for as long looks out for what others post to it: else it would meet that. Milliseconds. */
 export const quiet = 100
+/** The same for a run that has nothing under way. Milliseconds. */
+const long = 1000
 /** Between two looks. Milliseconds. */
 const glance = 20
 /** After a look that the store refused. Milliseconds. */
@@ -175,6 +177,7 @@ export class Drive implements Taker, Watched, Entrance {
     if (this.#root.views.left === 0) return this.#finish()
     const now = this.now()
     this.#run(now)
+    if (this.#stop !== undefined) return
     for (const [request, { question }] of from.requests.open) this.#expect(request, question.expires)
     this.#wrote = now
     this.#house.rounds.add(this)
@@ -188,10 +191,13 @@ export class Drive implements Taker, Watched, Entrance {
     this.#since = now
     if (timeout !== undefined) {
       const error = FailureData.of(new WorkflowTimeout({ milliseconds: timeout }))
-      this.#limits.push(this.#ring(now + timeout - this.#active, () => this.#halt({ _tag: "Failed", error })))
+      const halt = () => this.#halt({ _tag: "Failed", error })
+      if (this.#active >= timeout) halt()
+      else this.#limits.push(this.#ring(now + timeout - this.#active, halt))
     }
     if (time !== undefined) {
-      this.#limits.push(this.#ring(now + time - this.#active, () => this.#purse.overtime(time)))
+      if (this.#active >= time) this.#purse.overtime(time)
+      else this.#limits.push(this.#ring(now + time - this.#active, () => this.#purse.overtime(time)))
     }
   }
 
@@ -323,7 +329,7 @@ export class Drive implements Taker, Watched, Entrance {
       case "Failed":
         return this.#course.fail(run, base, outcome.error, events, free)
       case "Blocked":
-        return this.#block(run, outcome.shortage, free)
+        return this.#block(run, base, outcome.shortage, events, free)
       case "Suspended":
         return this.#suspend(run, base, outcome, events, free)
       case "Retrying": {
@@ -357,6 +363,11 @@ export class Drive implements Taker, Watched, Entrance {
       const { requests } = this.#job.from
       run.fresh()
       requests.ask(request, task, question)
+      // no further item goes on: one has failed
+      if (fanOf(run)?.stopped === true) {
+        this.#course.queue(run)
+        return this.pump()
+      }
       this.standby.suspended.set(task, run)
       if (requests.open.has(request)) this.#expect(request, question.expires)
       else this.#answered(task)
@@ -385,17 +396,31 @@ export class Drive implements Taker, Watched, Entrance {
   }
 
   /** The budget has no room. Calls under way may use less than they hold back; without any, only more budget helps. */
-  #block(run: TaskRun, shortage: NonNullable<TaskRun["shortage"]>, free: () => void): void {
-    run.fresh()
-    this.standby.blocked.push(run)
+  #block(
+    run: TaskRun,
+    { at, task, usage }: Base,
+    shortage: NonNullable<TaskRun["shortage"]>,
+    events: Array<Event>,
+    free: () => void
+  ): void {
     const { from } = this.#job
-    if (this.#purse.isHolding || from.exceeded !== undefined) {
-      free()
-      return this.pump()
+    run.fresh()
+    const isStopped = fanOf(run)?.stopped === true
+    if (!isStopped) this.standby.blocked.push(run)
+    const isFirst = !this.#purse.isHolding && from.exceeded === undefined
+    // what it has used until then is not used again, and its start is taken back
+    if (isFirst || usage !== undefined || run.planned.task.once === true) {
+      from.exceeded ??= shortage
+      const used = usage === undefined ? {} : { usage }
+      events.push({ _tag: "BudgetExceeded", v: 1, at, task, ...used, ...shortage })
     }
-    from.exceeded = shortage
-    const at = this.now()
-    this.append([{ _tag: "BudgetExceeded", v: 1, at, task: run.path, ...shortage }], free, this.pump)
+    const next = () => {
+      if (isStopped) this.#course.queue(run)
+      this.pump()
+    }
+    if (events.length > 0) return this.append(events, free, next)
+    free()
+    next()
   }
 
   #unblock(): void {
@@ -427,6 +452,7 @@ export class Drive implements Taker, Watched, Entrance {
       case "BudgetRaised":
         from.exceeded = undefined
         from.budget = { ...from.budget, ...event.budget }
+        from.warned.clear()
         this.#purse.raise(event.budget)
         this.#unblock()
         break
@@ -570,6 +596,7 @@ export class Drive implements Taker, Watched, Entrance {
           return free()
         }
         free()
+        if (this.from.requests.open.size > 0) for (const event of events) Run.withdraw(this.from, event)
         if (status !== undefined) {
           this.#leave()
           this.#done(Exit.succeed(Ending.outcome(this.#standing, last)))
@@ -618,7 +645,9 @@ export class Drive implements Taker, Watched, Entrance {
   /** Its next commit meets what another process has posted; while there is none to come, it has to look out. */
   look(now: Millis): void {
     if (this.#watcher !== undefined || this.#writing > 0 || now - this.#wrote < quiet) return
-    if (this.#flights.size > 0 || this.#resting || this.standby.retrying.size > 0) this.#watch()
+    const isQuiet = this.#flights.size > 0 || this.#resting || this.standby.retrying.size > 0
+    // one that stands in line for a slot may wait for long, but there may be thousands of them
+    if (isQuiet || now - this.#wrote >= long) this.#watch()
   }
 
   #watch(): void {

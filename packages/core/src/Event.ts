@@ -42,6 +42,8 @@ export const Event = Schema.Union([
     folder: Schema.String,
     /** Version of the engine. */
     engine: Schema.String,
+    /** Who made it, and drives it first. */
+    owner: Schema.optionalKey(Schema.String),
     /** Results of another run are used again where nothing has changed, but not those of `rerun`, ids at the top. */
     forked: Schema.optionalKey(Schema.Struct({ run: Schema.String, rerun: Schema.Array(Schema.String) })),
     /** In place of the workflow's own. */
@@ -57,7 +59,7 @@ export const Event = Schema.Union([
     at,
     owner: Schema.String,
     tasks: Schema.Array(Schema.String),
-    /** Those of them that had completed: their calls get new idempotency keys. */
+    /** Those of them that begin as if they had never run: their calls get new idempotency keys. */
     again: Schema.Array(Schema.String)
   }),
   /** Its process stopped driving it, and ended the attempts of these tasks: they are made again. */
@@ -115,6 +117,8 @@ export const Event = Schema.Union([
     v,
     at,
     task: Schema.String,
+    /** By the attempt, until there was no room. */
+    usage: Schema.optionalKey(Usage),
     limit: Schema.String,
     used: Schema.Finite,
     of: Schema.Finite

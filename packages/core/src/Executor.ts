@@ -10,7 +10,7 @@ import { Providers } from "./Providers.ts"
 import * as Redaction from "./Redaction.ts"
 import * as Secret from "./SecretMarker.ts"
 import { Secrets } from "./Secrets.ts"
-import { type Chunk, type Question, type TaskPath, Usage } from "./Task.ts"
+import { type Chunk, Question, type TaskPath, Usage } from "./Task.ts"
 import { TaskContext } from "./TaskContext.ts"
 
 /** One attempt, as data: it travels. */
@@ -134,10 +134,13 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
           const ended = surroundings?.ended
           return ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended)
         },
-        onSuccess: (result) =>
-          provider.isChecked === true || isResult(result)
-            ? Effect.succeed({ result, provider: provider.name })
-            : Effect.fail(new InvalidResult({ method: call.method, issue: "it is no JSON, or nested too deeply" }))
+        onSuccess: (result): Effect.Effect<Reply, Failure> =>
+          // a handler that goes on although it asked has no answer
+          surroundings?.ended !== undefined
+            ? Effect.fail(surroundings.ended)
+            : provider.isChecked === true || isResult(result)
+              ? Effect.succeed({ result, provider: provider.name })
+              : Effect.fail(new InvalidResult({ method: call.method, issue: "it is no JSON, or nested too deeply" }))
       })
     }
 
@@ -157,11 +160,12 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
         attempt(provider, call, params, {
           ...host,
           emit: (chunk) => host.emit(Redaction.chunk(mask, chunk)),
-          answer: (key, question) => host.answer(key, Redaction.question(mask, question)),
+          answer: (key, question) => host.answer(String(mask(key)), Redaction.question(mask, question)),
           // what the handler passes on of its secrets is recorded as little as what it gives back
           call: (key, method, made) => {
             const { params, places } = Secret.conceal(made, values)
-            return places.length === 0 ? host.call(key, method, made) : host.call(key, method, params, places)
+            const shown = String(mask(key))
+            return places.length === 0 ? host.call(shown, method, made) : host.call(shown, method, params, places)
           }
         }),
         (cause) => !Cause.hasInterruptsOnly(cause),
@@ -173,18 +177,22 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
 
     // the same list while nobody's contracts have changed: plans are kept by it
     let known: { readonly of: ReadonlyArray<unknown>; readonly list: ReadonlyArray<Contract> } = { of: [], list: [] }
+    /** Whose contracts these are: another list once somebody comes, goes or announces other ones. */
+    let onDuty: ReadonlyArray<Provider> | undefined
 
     return Executor.of({
-      contracts: Effect.flatMap(providers.all, (all) =>
-        Effect.map(
+      contracts: Effect.flatMap(providers.all, (all) => {
+        if (all === onDuty) return Effect.succeed(known.list)
+        return Effect.map(
           Effect.forEach(all, (provider) => provider.contracts),
           (of) => {
+            onDuty = all
             if (of.length !== known.of.length || of.some((one, i) => one !== known.of[i]))
               known = { of, list: of.flat() }
             return known.list
           }
         )
-      ),
+      }),
       execute: (call, host) =>
         Effect.flatMap(providers.choose(call.method, call.params, call.provider), (provider) =>
           call.secrets === undefined
@@ -252,6 +260,25 @@ const counts = Object.keys(Usage.fields)
 const countable = (usage: Usage): Usage =>
   Object.fromEntries(Object.entries(usage).filter(([key, value]) => counts.includes(key) && Number.isFinite(value)))
 
+const decodeQuestion = Schema.decodeUnknownOption(Question)
+
+/** What is asked goes to the journal: it is what a question is, or it is not asked. */
+const ask = (host: Host, key: string, question: Question): ReturnType<Host["answer"]> => {
+  const decoded = decodeQuestion(question)
+  const isFine =
+    Option.isSome(decoded) && !Json.isDeep(decoded.value.schema ?? null) && !Json.isDeep(decoded.value.data ?? null)
+  return isFine
+    ? host.answer(key, decoded.value)
+    : Effect.fail(
+        FailureData.of(
+          new InvalidResult({
+            method: "suspend",
+            issue: "the question cannot be recorded: it needs a `kind`, and JSON in the rest"
+          })
+        )
+      )
+}
+
 /** What a handler sees of its attempt. A class: it is made for every task. */
 class Surroundings {
   readonly run: string
@@ -289,7 +316,7 @@ class Surroundings {
   readonly suspend: TaskContext["Service"]["suspend"] = (key, question) =>
     this.#left
       ? Effect.interrupt
-      : Effect.flatMap(this.#host.answer(key, question), (answer) =>
+      : Effect.flatMap(ask(this.#host, key, question), (answer) =>
           answer === undefined
             ? this.#end(FailureData.of(new TaskSuspended({ request: key === "" ? this.task : key })))
             : Effect.succeed(answer)

@@ -45,8 +45,9 @@ export class Fan {
       const known = state?.tasks.get(itemPath(path, index))
       if (known?.status === "completed" && known.result !== undefined) this.complete(index, known.result)
       else if (known?.status === "skipped") this.#left--
-      else if (known?.status !== "retrying" && known?.error !== undefined) this.fail(index, known.error)
-      else this.#ready.push(index)
+      else if ((known?.status === "failed" || known?.status === "cancelled") && known.error !== undefined) {
+        this.fail(index, known.error)
+      } else this.#ready.push(index)
     }
     if (this.#stopped) this.#giveUp()
   }

@@ -1,5 +1,5 @@
 /** The service apps use: check a workflow, run it, look at runs, steer them. */
-import { Clock, Context, Effect, Exit, Layer, Result, type Schema, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Result, type Schema, Semaphore, Stream } from "effect"
 import * as Answer from "./Answer.ts"
 import * as Check from "./Check.ts"
 import type { Contract } from "./Contract.ts"
@@ -231,6 +231,7 @@ const make = Effect.fnUntraced(function* (
       env,
       folder,
       engine,
+      owner,
       ...(forked === undefined ? {} : { forked: { run: forked.run, rerun: forked.rerun } }),
       ...(budget === undefined ? {} : { budget }),
       ...(fresh === true ? { fresh } : {})
@@ -258,11 +259,12 @@ const make = Effect.fnUntraced(function* (
     workflow: Workflow,
     options: RunOptions
   ): Effect.fn.Return<string, RunError> {
-    if ((yield* keyValues.put(key, fresh, { version: 0 })) !== undefined) return yield* create(fresh, workflow, options)
-    const run = String((yield* keyValues.get(key))?.value ?? fresh)
+    const isFirst = (yield* keyValues.put(key, fresh, { version: 0 })) !== undefined
+    const run = isFirst ? fresh : String((yield* keyValues.get(key))?.value ?? fresh)
     if ((yield* store.read(run, 0, 1)).length > 0) return run
+    // somebody else may be faster with what nobody has made yet
     return yield* Effect.catchTag(create(run, workflow, options), "LeaseLost", () => Effect.succeed(run))
-  })
+  }, Semaphore.makeUnsafe(1).withPermit)
 
   const state = (run: string) => Watch.state(store, run)
 
@@ -381,7 +383,7 @@ const make = Effect.fnUntraced(function* (
     }),
     retry: Effect.fnUntraced(function* (id, { force = false, inputs = {}, task } = {}) {
       const contracts = yield* executor.contracts
-      yield* custody.takeOver(id, {
+      const taken = yield* custody.takeOver(id, {
         inputs,
         enter: (state, at) =>
           Effect.map(again(state, custody.planOf, contracts, task, force), (rerun) => ({
@@ -392,6 +394,7 @@ const make = Effect.fnUntraced(function* (
             ...rerun
           }))
       })
+      if (!taken) return yield* new LeaseLost({ run: id, heldBy: "another process" })
     }),
     fork: Effect.fnUntraced(function* (id, { from, workflow: edited, ...runOptions } = {}) {
       const before = yield* state(id)

@@ -3,10 +3,10 @@
  * goes to the store in one commit, and only then do the writers go on. When a run was written to meanwhile, or a commit
  * failed, the journal reads on and finds out what stands there before it tries again.
  */
-import { type Clock, Context, Effect, Exit, Layer, Scheduler } from "effect"
-import { LeaseLost, type StoreError, type WrittenByNewer } from "./Errors.ts"
+import { type Clock, Context, Effect, Exit, Layer, Result, Scheduler } from "effect"
+import { LeaseLost, StoreError, type WrittenByNewer } from "./Errors.ts"
 import * as Event from "./Event.ts"
-import { pack } from "./LargeValue.ts"
+import { pack, type Packed } from "./LargeValue.ts"
 import { type Append, type NewEvent, type RunSummary, Store, type StoredEvent } from "./Store.ts"
 
 export type JournalError = StoreError | LeaseLost | WrittenByNewer
@@ -53,7 +53,7 @@ interface Group {
   summary: RunSummary | undefined
   readonly scope: string | undefined
   /** Not written when something was posted before it. */
-  readonly unlessPosted: boolean
+  unlessPosted: boolean
   readonly told: Array<Then>
 }
 
@@ -94,6 +94,8 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
 
     const append: Journal["Service"]["append"] = (writer, events, then, options) => {
       if (writer.failed !== undefined) return then(writer.failed)
+      const packed = packAll(events)
+      if (Result.isFailure(packed)) return then((writer.failed = Exit.fail(packed.failure)))
       let group = writer.next
       if (group === undefined) {
         group = writer.next = {
@@ -108,10 +110,14 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
           told: []
         }
         waiting.push(group)
+      } else if (group.unlessPosted) {
+        // with company it is written whatever was posted, and does not say how the run stands
+        group.unlessPosted = false
+        group.summary = undefined
       }
-      for (const event of events) {
-        const { blobs, json } = pack(event)
-        group.stored.push({ at: event.at, kind: event._tag, json })
+      for (const [i, { blobs, json }] of packed.success.entries()) {
+        const { _tag: kind, at } = events[i]!
+        group.stored.push({ at, kind, json })
         if (blobs.length > 0) group.blobs = [...(group.blobs ?? []), ...blobs]
       }
       if (options?.summary !== undefined) group.summary = options.summary
@@ -282,6 +288,13 @@ export const layer: Layer.Layer<Journal, never, Store> = Layer.effect(
 )
 
 // internal
+
+/** What cannot be written stops its run, and no other. */
+const packAll = (events: ReadonlyArray<Event.Event>): Result.Result<ReadonlyArray<Packed>, StoreError> =>
+  Result.try({
+    try: () => events.map(pack),
+    catch: (cause) => new StoreError({ operation: "encode", retryable: false, cause })
+  })
 
 const page = 1000
 /** Until a look at a run that is being written to. Milliseconds. */

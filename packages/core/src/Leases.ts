@@ -17,7 +17,7 @@ export class Leases extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<string>, StoreError>
     /** Up to `n` runs that `take` would give, oldest first, left as they are. */
     readonly idle: (scope: string, n: number) => Effect.Effect<ReadonlyArray<string>, StoreError>
-    /** One run that is free or whose owner is silent; with `force` in any case. True, or who holds it. An unknown run is held by "". */
+    /** One run that is free, or over, or whose owner is silent; with `force` in any case. True, or who holds it. An unknown run is held by "". */
     readonly claim: (
       run: string,
       owner: string,

@@ -166,7 +166,13 @@ const leases = (state: State): Leases["Service"] => {
       Effect.map(Clock.currentTimeMillis, (now) => {
         const run = runs.get(id)
         if (run === undefined) return { heldBy: "" }
-        if (!force && run.owner !== undefined && run.owner !== owner && isAlive(run.owner, now)) {
+        if (
+          !force &&
+          !isOver(run.summary) &&
+          run.owner !== undefined &&
+          run.owner !== owner &&
+          isAlive(run.owner, now)
+        ) {
           return { heldBy: run.owner }
         }
         give(id, run, owner, now + ttl)

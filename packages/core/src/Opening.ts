@@ -109,7 +109,9 @@ export class Opening {
     const known = this.#way.from.tasks.get(run.path)
     if (known === undefined) return this.#way.dispatch(run)
     if (known.begun) return this.#course.refuse(run, new TaskInterrupted({ task: run.path }))
-    if (known.status === "retrying" && known.due !== undefined) return this.#way.wait(run, known.due)
+    if (known.status === "retrying" && known.due !== undefined && known.due > this.#way.now()) {
+      return this.#way.wait(run, known.due)
+    }
     if (known.status === "suspended" && this.#isAsking(run.path)) {
       this.#way.standby.suspended.set(run.path, run)
       return false

@@ -9,7 +9,7 @@ export class Providers extends Context.Service<
   {
     /** On duty until the scope closes. Names are unique; many may serve one method. */
     readonly register: (provider: Provider) => Effect.Effect<void, Failure, Scope.Scope>
-    /** In the order of registration. */
+    /** In the order of registration; the same list until somebody comes, goes, or announces other contracts. */
     readonly all: Effect.Effect<ReadonlyArray<Provider>>
     /** By method, then by name when one is given, then health. */
     readonly choose: (method: string, params: Schema.Json, name?: string) => Effect.Effect<Provider, Failure>
@@ -37,10 +37,12 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
     const changed = yield* PubSub.sliding<void>(1)
     /** Forgotten whenever anything changes. */
     let serving: Serving | undefined
+    let all: ReadonlyArray<Provider> | undefined
     let changes = 0
 
     const stale = Effect.suspend(() => {
       serving = undefined
+      all = undefined
       changes++
       return PubSub.publish(changed, undefined)
     })
@@ -115,7 +117,7 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
           )
           yield* Effect.forkScoped(Stream.runForEach(provider.changes, () => stale))
         }),
-      all: Effect.sync(() => [...onDuty.values()]),
+      all: Effect.sync(() => (all ??= [...onDuty.values()])),
       choose: (method, _params, name) => {
         const only = name === undefined ? serving?.only.get(method) : undefined
         if (only !== undefined) return only

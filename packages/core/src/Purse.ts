@@ -90,6 +90,7 @@ export class Purse {
     if (account === undefined) {
       let used: Usage = {}
       for (const [at, state] of this.#from.tasks) if (isAt(at, path)) used = addUsage(used, state.usage) ?? {}
+      for (const [at, usage] of this.#from.spent) if (isAt(at, path)) used = addUsage(used, usage) ?? {}
       const since = this.#from.tasks.get(path)?.started_at ?? started
       this.#accounts.set(path, (account = { ledger: new Ledger(budget, since), used }))
     }

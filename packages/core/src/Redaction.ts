@@ -43,8 +43,13 @@ const forms = (secret: string): ReadonlyArray<string> => [
 ]
 
 export const failure = (mask: Mask, error: Failure): Failure => {
-  const { data, message, ...rest } = of(error)
-  return { ...rest, message: String(mask(message)), ...(data === undefined ? {} : { data: mask(data) }) }
+  const { data, message, name, ...rest } = of(error)
+  return {
+    ...rest,
+    name: String(mask(name)),
+    message: String(mask(message)),
+    ...(data === undefined ? {} : { data: mask(data) })
+  }
 }
 
 /** A secret split over two chunks is not seen: chunks are shown, never recorded. */

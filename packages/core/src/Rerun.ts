@@ -1,13 +1,12 @@
 /** What a run that is over does again when it is retried. Pure. */
 import type { Plan, PlannedTask } from "./Plan.ts"
-import { isAt } from "./Requests.ts"
-import type { RunState, TaskState } from "./RunState.ts"
-import { iterationPath, itemPath, type TaskPath } from "./Task.ts"
+import type { RunState } from "./RunState.ts"
+import { iterationPath, itemPath, type TaskPath, upperPaths } from "./Task.ts"
 
 export interface Rerun {
   /** What happened there has not happened. */
   readonly tasks: ReadonlyArray<TaskPath>
-  /** Those of them that had completed. */
+  /** Those of them that begin as if they had never run. */
   readonly again: ReadonlyArray<TaskPath>
 }
 
@@ -22,14 +21,19 @@ export const task = (plan: Plan, state: RunState, id: string): Rerun => rerun(pl
 const rerun = (plan: Plan, state: RunState, id: string | undefined): Rerun => {
   const tasks: Array<TaskPath> = []
   const again: Array<TaskPath> = []
+  const below = lower(state)
+  /** What it is given may be other than before: it begins as if it had never run. */
   const whole = (at: TaskPath) => {
-    for (const [found, { status }] of state.tasks) {
-      if (!isAt(found, at)) continue
+    for (const found of below.get(at) ?? []) {
       tasks.push(found)
-      if (status === "completed") again.push(found)
+      if (state.tasks.get(found)?.skipped === undefined) again.push(found)
     }
   }
-  const isBad = (known: TaskState | undefined) => known?.status === "failed" || known?.status === "cancelled"
+  /** What a nested workflow or a loop was under way in when the run ended has no state of its own. */
+  const isBad = (at: TaskPath) => {
+    const status = state.tasks.get(at)?.status
+    return status === undefined ? below.has(at) : status === "failed" || status === "cancelled"
+  }
 
   /** Something in it has failed: that alone is done again, and what it leads to. */
   const part = (at: TaskPath, planned: PlannedTask) => {
@@ -49,7 +53,7 @@ const rerun = (plan: Plan, state: RunState, id: string | undefined): Rerun => {
     while (state.tasks.get(iterationPath(at, last))?.status === "completed") last++
     const next = iterationPath(at, last)
     // every iteration is done and it was not enough: it begins from the first
-    if (!state.tasks.has(next)) {
+    if (state.tasks.get(at)?.status === "failed" && !state.tasks.has(next)) {
       for (let n = 1; n < last; n++) whole(iterationPath(at, n))
     } else {
       tasks.push(next)
@@ -62,22 +66,55 @@ const rerun = (plan: Plan, state: RunState, id: string | undefined): Rerun => {
   const graph = ({ dependents, index, tasks: planned }: Plan, prefix: TaskPath, only: string | undefined) => {
     const at = (number: number) => prefix + (planned[number]?.path ?? "")
     const first =
-      only === undefined
-        ? planned.flatMap((_, number) => (isBad(state.tasks.get(at(number))) ? [number] : []))
-        : [index.get(only) ?? -1]
+      only === undefined ? planned.flatMap((_, number) => (isBad(at(number)) ? [number] : [])) : [index.get(only) ?? -1]
     const roots = new Set(first)
     const seen = new Set<number>()
+    const reached = new Set<number>()
     const queue = [...first]
     for (const number of queue) {
-      const task = planned[number]
-      if (task === undefined || seen.has(number)) continue
+      if (planned[number] === undefined || seen.has(number)) continue
       seen.add(number)
-      queue.push(...(dependents[number] ?? []))
-      const known = state.tasks.get(at(number))
-      if (roots.has(number) && known?.status !== "completed") part(at(number), task)
+      for (const next of dependents[number] ?? []) {
+        reached.add(next)
+        queue.push(next)
+      }
+    }
+    // what also depends on a failure that is left as it is stays skipped
+    for (let before = -1; before !== seen.size;) {
+      before = seen.size
+      for (const number of seen) {
+        if (
+          !roots.has(number) &&
+          planned[number]!.dependencies.some((on) => !seen.has(on) && blocks(at(on), planned[on]!))
+        ) {
+          seen.delete(number)
+        }
+      }
+    }
+    for (const number of seen) {
+      const task = planned[number]!
+      const isPart = roots.has(number) && !reached.has(number) && state.tasks.get(at(number))?.status !== "completed"
+      if (isPart) part(at(number), task)
       else whole(at(number))
     }
   }
+  const blocks = (at: TaskPath, { task }: PlannedTask) => {
+    const known = state.tasks.get(at)
+    return (isBad(at) && task.on_error !== "continue") || known?.skipped?.because === "failed"
+  }
   graph(plan, "", id)
   return { tasks: [...new Set(tasks)].filter((at) => state.tasks.has(at)), again: [...new Set(again)] }
+}
+
+/** By path, all that lies at it and below. */
+const lower = ({ tasks }: RunState): ReadonlyMap<TaskPath, ReadonlyArray<TaskPath>> => {
+  const found = new Map<TaskPath, Array<TaskPath>>()
+  for (const path of tasks.keys()) {
+    for (const upper of upperPaths(path)) {
+      const known = found.get(upper)
+      if (known === undefined) found.set(upper, [path])
+      else known.push(path)
+    }
+  }
+  return found
 }

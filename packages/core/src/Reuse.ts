@@ -24,17 +24,20 @@ export const contentHash = (method: string, params: Schema.Json, files: Readonly
   sha256(canonical([method, isObject(params) ? withoutOrigins(params) : params, files]))
 
 export class Reuse {
+  /** Paths of those that have been taken before a resume. */
+  readonly #used: ReadonlySet<TaskPath>
   /** Each may be taken once, in the order of the run it comes from. */
   readonly #results = new Map<string, Array<Reusable>>()
 
   /** `rerun`: ids at the top whose results, and those of all that follows, are not taken. */
-  constructor(plan: Plan, from: RunState, rerun: ReadonlyArray<string>) {
+  constructor(plan: Plan, from: RunState, rerun: ReadonlyArray<string>, used: ReadonlySet<TaskPath> = new Set()) {
+    this.#used = used
     const without = new Set<number>()
     const queue = rerun.flatMap((id) => plan.index.get(id) ?? [])
     for (const task of queue) {
       if (without.has(task)) continue
       without.add(task)
-      queue.push(...plan.dependents[task]!)
+      for (const next of plan.dependents[task]!) queue.push(next)
     }
     this.#collect(new Graph(plan, from, true), from, without)
   }
@@ -78,7 +81,7 @@ export class Reuse {
       return
     }
     const known = from.tasks.get(path)
-    if (known?.status !== "completed" || known.result === undefined) return
+    if (known?.status !== "completed" || known.result === undefined || this.#used.has(path)) return
     const hash = contentHash(planned.task.method, params.success, Object.values(known.files ?? {}))
     const found = this.#results.get(hash) ?? []
     found.push({ path, result: known.result, provider: known.provider })

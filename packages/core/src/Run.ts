@@ -24,6 +24,7 @@ export {
   type RunState,
   type RunStatus,
   settled,
+  withdraw,
   type TaskState,
   type TaskStatus
 } from "./RunState.ts"

@@ -1,6 +1,6 @@
 /** Where a run stands: a pure fold of its events. Status, timeline, `--json` and recovery read the same fold. */
 import type { Schema } from "effect"
-import type { Event } from "./Event.ts"
+import { type Event, isPost } from "./Event.ts"
 import type { Failure } from "./Failure.ts"
 import type { RunSummary } from "./Summary.ts"
 import { isAt, Requests } from "./Requests.ts"
@@ -76,17 +76,23 @@ export interface RunState {
   warnings: ReadonlyArray<string>
   error: Failure | undefined
   usage: Usage
+  /** When `active` was added up last. */
+  since: Millis
   /** Milliseconds running, up to the last event; time between a crash and its resume is not in it. */
   active: number
   /** By path. A task that nothing has happened to is not here. */
   readonly tasks: Map<TaskPath, TaskState>
   /** Results of calls that handlers made, by path. */
   readonly calls: Map<TaskPath, Schema.Json>
+  /** What those calls have used, by path. */
+  readonly spent: Map<TaskPath, Usage>
   readonly requests: Requests
   /** Of tasks that a retry ran again: attempts that came before it and do not count towards `max_attempts`. */
   readonly former: Map<TaskPath, number>
   /** Of completed tasks that a retry ran again: how often. */
   readonly again: Map<TaskPath, number>
+  /** Paths, in the run that this one was forked from, of the results that were used. */
+  readonly reused: Set<TaskPath>
 }
 
 export const empty = (run: string): RunState => ({
@@ -114,12 +120,15 @@ export const empty = (run: string): RunState => ({
   warnings: [],
   error: undefined,
   usage: {},
+  since: 0,
   active: 0,
   tasks: new Map(),
   calls: new Map(),
+  spent: new Map(),
   requests: new Requests(),
   former: new Map(),
-  again: new Map()
+  again: new Map(),
+  reused: new Set()
 })
 
 export const isOver = (status: RunStatus): boolean =>
@@ -134,8 +143,7 @@ export const isAtRest = ({ paused, requests, status }: RunState): boolean =>
 export const fold = (state: RunState, event: Event): RunState => {
   state.sequence++
   if (isOver(state.status) && event._tag !== "RunRetried") return state
-  const idle = state.status !== "running" || event._tag === "RunResumed"
-  if (!idle) state.active += Math.max(0, event.at - state.updated_at)
+  clock(state, event)
   state.updated_at = Math.max(state.updated_at, event.at)
   state.status = event._tag === "RunWaiting" ? "waiting" : "running"
   switch (event._tag) {
@@ -175,6 +183,7 @@ export const fold = (state: RunState, event: Event): RunState => {
     case "TaskCompleted": {
       const task = ended(state, event, "completed")
       task.result = event.result
+      if (event.reused !== undefined) state.reused.add(event.reused)
       task.from = event.cached !== undefined ? "cache" : event.reused !== undefined ? "fork" : undefined
       task.files = event.files
       break
@@ -198,6 +207,9 @@ export const fold = (state: RunState, event: Event): RunState => {
     case "TaskSuspended": {
       const task = taskOf(state, event.task)
       task.status = "suspended"
+      task.begun = false
+      task.error = undefined
+      task.due = undefined
       task.started_at ??= event.started
       task.usage = addUsage(task.usage, event.usage)
       state.usage = addUsage(state.usage, event.usage) ?? {}
@@ -207,9 +219,14 @@ export const fold = (state: RunState, event: Event): RunState => {
     case "Expired":
       state.requests.expire(event.request)
       break
-    case "BudgetExceeded":
+    case "BudgetExceeded": {
+      const task = state.tasks.get(event.task)
+      if (task !== undefined) task.begun = false
+      if (task !== undefined) task.usage = addUsage(task.usage, event.usage)
+      state.usage = addUsage(state.usage, event.usage) ?? {}
       state.exceeded = { limit: event.limit, used: event.used, of: event.of }
       break
+    }
     case "BudgetWarned":
       state.warned.add(event.limit)
       break
@@ -222,6 +239,7 @@ export const fold = (state: RunState, event: Event): RunState => {
     }
     case "CallRecorded":
       state.calls.set(event.task, event.result)
+      if (event.usage !== undefined) state.spent.set(event.task, event.usage)
       state.usage = addUsage(state.usage, event.usage) ?? {}
       break
     case "CancelRequested":
@@ -266,11 +284,36 @@ export const fold = (state: RunState, event: Event): RunState => {
   return state
 }
 
+/** What a task that is over has asked, and all below it, nobody has to answer any more. */
+export const withdraw = ({ requests }: RunState, event: Event): void => {
+  if (requests.open.size === 0) return
+  switch (event._tag) {
+    case "TaskCompleted":
+    case "TaskGathered":
+    case "TaskFailed":
+      requests.withdraw(event.task)
+  }
+}
+
 /** Whether a task is over. */
 export const settled = (status: TaskStatus | undefined): boolean =>
   status === "completed" || status === "failed" || status === "skipped" || status === "cancelled"
 
 // internal
+
+/**
+ * Time counts from a driver's event to its next one. A post to a run that waits starts the clock, and a driver that takes
+ * over begins it anew: what lies between a crash and that does not count.
+ */
+const clock = (state: RunState, event: Event) => {
+  if (isPost(event._tag)) {
+    if (state.status === "waiting") state.since = event.at
+    return
+  }
+  const begins = event._tag === "RunCreated" || event._tag === "RunResumed" || event._tag === "RunRetried"
+  if (!begins && state.status === "running") state.active += Math.max(0, event.at - state.since)
+  state.since = event.at
+}
 
 /** The code of `TaskCancelled`. */
 const cancelled = -29004
@@ -280,7 +323,7 @@ const taskOf = (state: RunState, at: TaskPath): TaskState => {
   if (task === undefined) {
     task = {
       status: "pending",
-      attempts: 0,
+      attempts: state.former.get(at) ?? 0,
       started_at: undefined,
       finished_at: undefined,
       duration_ms: undefined,
@@ -308,8 +351,8 @@ type Ended = Extract<Event, { readonly attempt: number; readonly duration: numbe
 
 const ended = (state: RunState, event: Ended, status: TaskStatus): TaskState => {
   const task = taskOf(state, event.task)
-  if (settled(status)) state.requests.withdraw(event.task)
-  if (state.paused && state.steps > 0) state.steps--
+  withdraw(state, event)
+  if (state.paused && state.steps > 0 && event._tag !== "TaskGathered") state.steps--
   task.status = status
   task.attempts = event.attempt
   task.started_at ??= event.started
@@ -329,6 +372,7 @@ const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { read
   state.finished_at = undefined
   state.outputs = undefined
   state.error = undefined
+  state.active = 0
   state.warnings = []
   state.cancelling = false
   state.paused = false

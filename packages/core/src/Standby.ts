@@ -1,7 +1,6 @@
 /** Tasks of a run that wait, and hold nothing: for their next attempt, for an answer, for room in the budget. */
 import type { Fan } from "./Fan.ts"
 import type { Graph } from "./Graph.ts"
-import type { Requests } from "./Requests.ts"
 import type { TaskPath } from "./Task.ts"
 import { fanOf, type TaskRun } from "./TaskRun.ts"
 
@@ -31,7 +30,7 @@ export class Standby {
   }
 
   /** Items of a fan that has been stopped wait no more. */
-  forget(graph: Graph, fan: Fan, requests: Requests): void {
+  forget(graph: Graph, fan: Fan): void {
     const isOf = (run: TaskRun) => run.graph === graph && run.number === fan.task
     for (const [path, run] of this.retrying) {
       if (!isOf(run)) continue
@@ -41,7 +40,6 @@ export class Standby {
     for (const [path, run] of this.suspended) {
       if (!isOf(run)) continue
       this.suspended.delete(path)
-      requests.withdraw(path)
       fan.rest()
       fan.skip()
     }

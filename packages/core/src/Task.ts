@@ -42,6 +42,13 @@ export const outerPaths = (path: TaskPath): ReadonlyArray<TaskPath> => {
   return found
 }
 
+/** The path itself, and those of all that it lies in. */
+export const upperPaths = (path: TaskPath): ReadonlyArray<TaskPath> => {
+  const found = [path]
+  for (let at = path.length - 1; at > 0; at--) if ("/~[".includes(path[at]!)) found.push(path.slice(0, at))
+  return found
+}
+
 /** The path of a call that a handler makes under a key. */
 export const callPath = (task: TaskPath, key: string): TaskPath => `${task}/${path(key)}`
 

@@ -51,6 +51,8 @@ export class TaskRun {
   /** Attempts before a retry of the run, which do not count. */
   readonly former: number
   readonly idempotencyKey: string
+  /** A retry runs it again although it had completed. */
+  readonly again: boolean
   /** When the first attempt began. */
   readonly started: Millis
   /** What this attempt has used. */
@@ -89,6 +91,7 @@ export class TaskRun {
     this.attempt = (known?.attempts ?? this.former) + 1
     this.started = known?.started_at ?? now
     const again = from.again.size === 0 ? undefined : from.again.get(this.path)
+    this.again = again !== undefined
     this.idempotencyKey = `${from.run}/${this.path}${again === undefined ? "" : `#${again}`}`
   }
 

@@ -317,76 +317,6 @@ outputs: { o: "\${sub.both}" }
   )
 })
 
-describe("a retry", () => {
-  it.effect("runs what failed and all that depends on it, and nothing else", () => {
-    const calls: Array<string> = []
-    let broken = true
-    const note: Script = (value) =>
-      Effect.suspend(() => {
-        calls.push(String(value))
-        return broken && value === "b"
-          ? Effect.fail({ code: 1, name: "NO", message: "no", retryable: false })
-          : Effect.succeed(value ?? null)
-      })
-    return Effect.gen(function* () {
-      const gleitzeit = yield* Gleitzeit
-      const task = (id: string, needs = "") =>
-        `  - { id: ${id}, method: test/run, params: { script: note, value: ${id} }${needs} }\n`
-      const { run, status } = yield* gleitzeit.run(
-        workflow(
-          `name: r\ntasks:\n${task("a")}${task("b", ", dependencies: [a]")}${task("c", ", dependencies: [b]")}${task("d", ", dependencies: [a]")}`
-        )
-      )
-      assert.strictEqual(status, "failed")
-      broken = false
-      calls.length = 0
-      yield* gleitzeit.retry(run)
-      assert.strictEqual((yield* gleitzeit.wait(run)).status, "completed")
-      assert.deepStrictEqual(calls, ["b", "c"])
-      const refused = yield* Effect.flip(gleitzeit.retry(run))
-      assert.strictEqual(FailureData.of(refused as never).name, "WORKFLOW_INVALID_STATE")
-      calls.length = 0
-      yield* gleitzeit.retry(run, { task: "b", force: true })
-      assert.strictEqual((yield* gleitzeit.wait(run)).status, "completed")
-      assert.deepStrictEqual(calls, ["b", "c"])
-    }).pipe(Effect.provide(engine({ note })))
-  })
-})
-
-describe("a fork", () => {
-  const chain = (b: string) => `
-name: f
-tasks:
-  - { id: a, method: test/run, params: { script: note, value: one } }
-  - { id: b, method: test/run, params: { script: note, value: "${b}" }, dependencies: [a] }
-  - { id: w, method: test/run, foreach: [x, y], params: { script: note, value: "\${item}" } }
-outputs: { b: "\${b}", w: "\${w}" }
-`
-  it.effect("uses again what is the same, whatever its name and place", () => {
-    const calls: Array<string> = []
-    const note: Script = (value) => Effect.sync(() => (calls.push(String(value)), value ?? null))
-    return Effect.gen(function* () {
-      const gleitzeit = yield* Gleitzeit
-      const first = yield* gleitzeit.run(workflow(chain("two")))
-      calls.length = 0
-      const fork = yield* gleitzeit.fork(first.run, {
-        workflow: workflow(chain("three").replace("[x, y]", "[y, z, x]"))
-      })
-      assert.deepStrictEqual((yield* gleitzeit.wait(fork)).outputs, { b: "three", w: ["y", "z", "x"] })
-      assert.deepStrictEqual(calls.toSorted(), ["three", "z"])
-      const { tasks } = yield* gleitzeit.get(fork)
-      assert.deepStrictEqual(
-        Object.entries(tasks).flatMap(([id, { reused }]) => (reused ? [id] : [])),
-        ["a", "w[0]", "w[2]"]
-      )
-      calls.length = 0
-      const from = yield* gleitzeit.fork(first.run, { from: "a" })
-      yield* gleitzeit.wait(from)
-      assert.deepStrictEqual(calls, ["one", "two"])
-    }).pipe(Effect.provide(engine({ note })))
-  })
-})
-
 describe("a key", () => {
   it.effect("gives the same run", () =>
     Effect.gen(function* () {
@@ -397,26 +327,6 @@ describe("a key", () => {
       const other = yield* gleitzeit.run(document, { key: "weekly" })
       assert.strictEqual(second.run, first.run)
       assert.notStrictEqual(other.run, first.run)
-    }).pipe(Effect.provide(engine({})))
-  )
-})
-
-describe("a budget", () => {
-  it.effect("that is used up rests the run until it is raised", () =>
-    Effect.gen(function* () {
-      const gleitzeit = yield* Gleitzeit
-      const tasks = Array.from(
-        { length: 4 },
-        (_, i) => `{ id: t${i}, method: test/run, params: { value: ${i} } }`
-      ).join(", ")
-      const rested = yield* gleitzeit.run(workflow(`{ name: b, max_concurrency: 2, tasks: [${tasks}] }`), {
-        budget: { calls: 2 }
-      })
-      assert.deepStrictEqual([rested.status, rested.waiting.map(({ request }) => request)], ["waiting", ["budget"]])
-      assert.strictEqual(rested.usage.calls, 2)
-      yield* gleitzeit.respond(rested.run, "budget", { calls: 4 })
-      const over = yield* gleitzeit.wait(rested.run)
-      assert.deepStrictEqual([over.status, over.usage.calls], ["completed", 4])
     }).pipe(Effect.provide(engine({})))
   )
 })
