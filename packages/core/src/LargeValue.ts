@@ -7,6 +7,8 @@ import type { Append, Store, StoredEvent } from "./Store.ts"
 
 /** Of a value's JSON, in characters. */
 const limit = 256 * 1024
+/** Tasks of a workflow whose text is long enough to be made in parts. */
+const many = 1000
 
 export interface Packed {
   readonly json: string
@@ -15,8 +17,9 @@ export interface Packed {
 
 /** The journal's text of an event, without what is large in it. */
 export const pack = (event: Event.Event): Packed => {
-  const json = Event.encode(event)
-  if (json.length <= limit) return { json, blobs: none }
+  const isLarge = event._tag === "RunCreated" && event.workflow.tasks.length > many
+  const json = isLarge ? "" : Event.encode(event)
+  if (!isLarge && json.length <= limit) return { json, blobs: none }
   const kept: Array<readonly [string, unknown]> = []
   const hashes: Array<readonly [string, string]> = []
   const blobs = new Map<string, Uint8Array>()
@@ -30,6 +33,7 @@ export const pack = (event: Event.Event): Packed => {
       hashes.push([key, hash])
     }
   }
+  if (hashes.length === 0) return { json: Event.encode(event), blobs: none }
   return {
     json: JSON.stringify(Object.fromEntries([...kept, ["blobs", Object.fromEntries(hashes)]])),
     blobs: [...blobs].map(([hash, bytes]) => ({ hash, bytes }))

@@ -26,6 +26,8 @@ export interface PlannedTask {
   readonly cacheKey: Reference.Template | undefined
   /** Numbers of the tasks that must be over first. */
   readonly dependencies: ReadonlyArray<number>
+  /** Those of them that it speaks of, and may read. */
+  readonly reads: ReadonlyArray<number>
   /** Those of them that it needs a value of. */
   readonly needs: ReadonlyArray<number>
   readonly effects: "reads" | "writes"
@@ -64,6 +66,7 @@ export const make = (
     Object.entries(workflow.inputs ?? {}).flatMap(([name, { secret }]) => (secret === true ? [name] : []))
   )
   const dependents: Array<Array<number>> = workflow.tasks.map(() => [])
+  const readers = workflow.tasks.map(() => 0)
   const marksOf = memo((method: string) => {
     const contract = contracts.get(method)
     return contract === undefined ? noMarks : marks(contract)
@@ -89,7 +92,7 @@ export const make = (
     const cacheKey = task.cache?.key === undefined ? undefined : Reference.compile(task.cache.key, names, secrets)
     const own = task.priority ?? priority
     const needed: Array<string> = []
-    const spoken: Array<string> = task.dependencies === undefined ? [] : [...task.dependencies]
+    const spoken: Array<string> = []
     for (const one of [params, cacheKey, each, condition, until]) {
       if (one === undefined) continue
       if (isCondition(one)) {
@@ -103,8 +106,10 @@ export const make = (
       }
     }
     const needs = numbers(needed)
-    const dependencies = numbers(spoken)
+    const reads = numbers(spoken)
+    const dependencies = task.dependencies === undefined ? reads : numbers([...task.dependencies, ...spoken])
     for (const dependency of dependencies) dependents[dependency]?.push(number)
+    for (const read of reads) readers[read]!++
     return {
       task,
       path: path(task.id),
@@ -117,6 +122,7 @@ export const make = (
       nested: task.workflow === undefined ? undefined : make(task.workflow, contracts, own),
       cacheKey,
       dependencies,
+      reads,
       needs,
       effects: task.effects ?? contracts.get(task.method)?.effects ?? "writes",
       priority: own
@@ -126,7 +132,6 @@ export const make = (
   const outputs = Object.entries(workflow.outputs ?? {}).map(
     ([name, value]) => [name, Reference.compile(value, names, secrets)] as const
   )
-  const readers = dependents.map((list) => list.length)
   for (const [, template] of outputs) {
     for (const read of numbers(template.references.flatMap(Reference.tasks))) readers[read] = Infinity
   }

@@ -55,13 +55,13 @@ export class Views {
 
   /** A task is over. Lets go of results that nobody is going to read any more. */
   enter(task: number, view: View, error?: Failure): void {
-    const { dependencies, task: document } = this.#plan.tasks[task]!
+    const { reads, task: document } = this.#plan.tasks[task]!
     this.left--
     this.counts[view.status]++
     this.#views[task] = view.result === undefined || this.#readers[task]! > 0 ? view : released
     if (error !== undefined && document.on_error !== "continue")
       this.failures.push({ task: document.id, number: task, error })
-    for (const read of dependencies) {
+    for (const read of reads) {
       this.#readers[read]!--
       // one that is not over may have lost its readers already: they were skipped
       if (this.#readers[read] === 0 && this.isOver(read)) this.#views[read] = released

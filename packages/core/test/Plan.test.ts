@@ -128,7 +128,7 @@ describe("a plan", () => {
       task("c", { dependencies: ["a"] }),
       task("d")
     ] as const
-    assert.deepStrictEqual(plan(tasks).readers, [2, 0, 0, 0])
+    assert.deepStrictEqual(plan(tasks).readers, [1, 0, 0, 0])
     assert.deepStrictEqual(plan(tasks, { outputs: { o: "${b.x ?? a}", plain: 1 } }).readers, [Infinity, Infinity, 0, 0])
   })
 
