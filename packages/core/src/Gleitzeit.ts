@@ -386,13 +386,16 @@ const make = Effect.fnUntraced(function* (
       const taken = yield* custody.takeOver(id, {
         inputs,
         enter: (state, at) =>
-          Effect.map(again(state, custody.planOf, contracts, task, force), (rerun) => ({
-            _tag: "RunRetried",
-            v: 1,
-            at,
-            owner,
-            ...rerun
-          }))
+          Effect.map(
+            Rerun.of(state, (workflow) => custody.planOf(workflow, contracts), task, force),
+            (rerun) => ({
+              _tag: "RunRetried",
+              v: 1,
+              at,
+              owner,
+              ...rerun
+            })
+          )
       })
       if (!taken) return yield* new LeaseLost({ run: id, heldBy: "another process" })
     }),
@@ -401,14 +404,10 @@ const make = Effect.fnUntraced(function* (
       const workflow = edited ?? before.workflow
       if (workflow === undefined) return yield* new RunNotFound({ run: id })
       const contracts = yield* executor.contracts
-      const { dependents, index, tasks } = custody.planOf(workflow, contracts)
-      const first = from === undefined ? undefined : index.get(from)
-      if (from !== undefined && first === undefined) {
-        return yield* new TaskNotFound({ run: id, task: from, known: [...index.keys()] })
-      }
-      const rerun = new Set(first === undefined ? [] : [first])
-      for (const task of rerun) for (const next of dependents[task] ?? []) rerun.add(next)
-      const ids = [...rerun].map((task) => tasks[task]!.task.id)
+      const plan = custody.planOf(workflow, contracts)
+      const ids = from === undefined ? [] : Rerun.behind(plan, from)
+      if (ids === undefined)
+        return yield* new TaskNotFound({ run: id, task: from ?? "", known: [...plan.index.keys()] })
       const declared = workflow.inputs ?? {}
       const kept = Object.entries(before.inputs).filter(([name]) => Object.hasOwn(declared, name))
       return yield* create(
@@ -449,39 +448,6 @@ interface Forked {
   readonly run: string
   readonly rerun: ReadonlyArray<string>
   readonly reuse: (contracts: ReadonlyArray<Contract>) => Reuse | undefined
-}
-
-/** What a retry does again; refused when the run is not over, or nothing in it has failed. */
-const again = (
-  state: Run.RunState,
-  planOf: Custody.Custody["planOf"],
-  contracts: ReadonlyArray<Contract>,
-  task: string | undefined,
-  force: boolean
-): Effect.Effect<Rerun.Rerun, InvalidState | TaskNotFound> => {
-  const { run, status, workflow } = state
-  if (workflow === undefined || !Run.isOver(status)) {
-    const expected = "one that is over: `resume` goes on with a run, `pause` and `cancel` end what is under way"
-    return Effect.fail(new InvalidState({ run, status, expected }))
-  }
-  const plan = planOf(workflow, contracts)
-  if (task === undefined) {
-    return status === "completed"
-      ? Effect.fail(new InvalidState({ run, status, expected: "a failed or cancelled one, or a task to run again" }))
-      : Effect.succeed(Rerun.failures(plan, state))
-  }
-  const planned = plan.tasks[plan.index.get(task) ?? -1]
-  if (planned === undefined) return Effect.fail(new TaskNotFound({ run, task, known: [...plan.index.keys()] }))
-  const known = state.tasks.get(planned.path)?.status
-  return known === "completed" && !force
-    ? Effect.fail(
-        new InvalidState({
-          run,
-          status,
-          expected: `one whose task "${task}" has not completed: that is run again by force`
-        })
-      )
-    : Effect.succeed(Rerun.task(plan, state, task))
 }
 
 /** A workflow of one task. Its params are values, not templates. */

@@ -1,7 +1,10 @@
 /** What a run that is over does again when it is retried. Pure. */
+import { Effect } from "effect"
+import { InvalidState, TaskNotFound } from "./Errors.ts"
 import type { Plan, PlannedTask } from "./Plan.ts"
-import type { RunState } from "./RunState.ts"
+import { isOver, type RunState } from "./RunState.ts"
 import { iterationPath, itemPath, type TaskPath, upperPaths } from "./Task.ts"
+import type { Workflow } from "./Workflow.ts"
 
 export interface Rerun {
   /** What happened there has not happened. */
@@ -14,7 +17,48 @@ export interface Rerun {
 export const failures = (plan: Plan, state: RunState): Rerun => rerun(plan, state, undefined)
 
 /** One task at the top and all that depends on it. */
-export const task = (plan: Plan, state: RunState, id: string): Rerun => rerun(plan, state, id)
+export const one = (plan: Plan, state: RunState, id: string): Rerun => rerun(plan, state, id)
+
+/** What a retry does again; refused when the run is not over, or nothing in it has failed. */
+export const of = (
+  state: RunState,
+  planOf: (workflow: Workflow) => Plan,
+  task: string | undefined,
+  force: boolean
+): Effect.Effect<Rerun, InvalidState | TaskNotFound> => {
+  const { run, status, workflow } = state
+  if (workflow === undefined || !isOver(status)) {
+    const expected = "one that is over: `resume` goes on with a run, `pause` and `cancel` end what is under way"
+    return Effect.fail(new InvalidState({ run, status, expected }))
+  }
+  const plan = planOf(workflow)
+  if (task === undefined) {
+    return status === "completed"
+      ? Effect.fail(new InvalidState({ run, status, expected: "a failed or cancelled one, or a task to run again" }))
+      : Effect.succeed(failures(plan, state))
+  }
+  const planned = plan.tasks[plan.index.get(task) ?? -1]
+  if (planned === undefined) return Effect.fail(new TaskNotFound({ run, task, known: [...plan.index.keys()] }))
+  const known = state.tasks.get(planned.path)?.status
+  return known === "completed" && !force
+    ? Effect.fail(
+        new InvalidState({
+          run,
+          status,
+          expected: `one whose task "${task}" has not completed: that is run again by force`
+        })
+      )
+    : Effect.succeed(one(plan, state, task))
+}
+
+/** Ids of a task at the top and of all that depends on it; undefined when there is no such task. */
+export const behind = ({ dependents, index, tasks }: Plan, id: string): ReadonlyArray<string> | undefined => {
+  const first = index.get(id)
+  if (first === undefined) return undefined
+  const found = new Set([first])
+  for (const task of found) for (const next of dependents[task] ?? []) found.add(next)
+  return [...found].map((task) => tasks[task]!.task.id)
+}
 
 // internal
 

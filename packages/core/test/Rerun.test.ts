@@ -62,7 +62,7 @@ const rerun = (
 ) => {
   const found = state(tasks, words, end)
   const { again, tasks: paths } =
-    only === undefined ? Rerun.failures(plan(tasks), found) : Rerun.task(plan(tasks), found, only)
+    only === undefined ? Rerun.failures(plan(tasks), found) : Rerun.one(plan(tasks), found, only)
   return [paths.toSorted().join(" "), again.toSorted().join(" ")]
 }
 
