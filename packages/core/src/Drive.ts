@@ -466,7 +466,10 @@ export class Drive implements Taker, Watched, Entrance {
     const { from } = this.#job
     if (this.#resting || this.#over || this.#stop !== undefined || this.#running + this.#writing > 0) return
     if (this.standby.retrying.size > 0 && !this.#paused) return
-    if (this.standby.blocked.length > 0 && from.exceeded === undefined) return (this.#unblock(), this.pump())
+    if (this.standby.blocked.length > 0 && from.exceeded === undefined) {
+      this.#unblock()
+      return this.pump()
+    }
     if (this.#mayBegin && this.#next().first() !== undefined) return
     if (!this.#paused && this.standby.suspended.size + this.standby.blocked.length === 0) return
     this.#resting = true

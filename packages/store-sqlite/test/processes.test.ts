@@ -125,7 +125,7 @@ describe("processes", () => {
   )
 
   for (const how of ["take", "claim"] as const) {
-    it.live(`of two that ${how} the same runs at the same time each drives some, and no run is driven twice`, () =>
+    it.live(`of two that ${how} the same runs at the same time none is driven twice, and none is left`, () =>
       Effect.gen(function* () {
         const filename = yield* file
         const { store } = yield* SqliteStore.make({ filename, durability: "process" })
@@ -141,7 +141,6 @@ describe("processes", () => {
           assert.deepStrictEqual([code, stderr], [0, ""])
           driven.push(yield* Schema.decodeUnknownEffect(Schema.Array(Schema.String))(lines[1]))
         }
-        for (const theirs of driven) assert.isNotEmpty(theirs)
         assert.sameMembers(driven.flat(), runs)
         for (const run of runs) assert.lengthOf(yield* store.read(run, 0, 10), 2)
       })
