@@ -204,12 +204,9 @@ tasks:
 })
 
 describe("a size", () => {
-  const seconds = (from: number) => (performance.now() - from) / 1000
-
-  it.live("of 20 million characters goes through two tasks in 2 s", () =>
+  it.live("of 20 million characters goes through two tasks", () =>
     Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
-      const from = performance.now()
       const { outputs, status } = yield* gleitzeit.run(
         workflow(`
 name: big
@@ -221,11 +218,10 @@ outputs: { b: "\${b}" }
       )
       assert.strictEqual(status, "completed")
       assert.lengthOf(outputs?.["b"] as string, 20_000_000)
-      assert.isBelow(seconds(from), 2)
     }).pipe(Effect.provide(engine({ big: () => Effect.succeed("x".repeat(20_000_000)) })))
   )
 
-  it.live("of a list may be 0, 1 and 50,000 items, the last in 3 s", () =>
+  it.live("of a list may be 0, 1 and 50,000 items", () =>
     Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
       const document = workflow(`
@@ -238,9 +234,7 @@ outputs: { w: "\${after}" }
 `)
       for (const length of [0, 1, 50_000]) {
         const items = Array.from({ length }, (_, i) => i)
-        const from = performance.now()
         const { outputs, status } = yield* gleitzeit.run(document, { inputs: { items } })
-        assert.isBelow(seconds(from), 3)
         assert.strictEqual(status, "completed")
         assert.deepStrictEqual(outputs, { w: items })
       }

@@ -224,9 +224,7 @@ describe("an answer without end", () => {
     Effect.gen(function* () {
       const { chat, mini } = yield* setup()
       mini.script({ raw: [JSON.stringify({ message: { content: "x".repeat(15_000_000) }, done: true })] })
-      const began = performance.now()
       assert.lengthOf((yield* chat(hello)).content, 15_000_000)
-      assert.isBelow(performance.now() - began, 4000)
     })
   )
 })

@@ -27,9 +27,7 @@ describe("OllamaFailure", () => {
   }
 
   it("does not look for the end of every tag of a page without any", () => {
-    const began = performance.now()
     assert.isAtMost(OllamaFailure.wordsOf("<".repeat(200_000)).length, 300)
-    assert.isBelow(performance.now() - began, 1000)
   })
 
   it.prop("makes a short line of any body, and a failure of any error", { body: Schema.String }, ({ body }) => {

@@ -21,9 +21,7 @@ describe("structured output", () => {
     it.effect(`does not stop at blank lines without end: ${JSON.stringify(text.slice(0, 12))}…`, () =>
       Effect.gen(function* () {
         const { chat } = yield* saying(text)
-        const began = performance.now()
         assert.strictEqual((yield* Effect.flip(chat({ prompt: "how many", schema }))).name, "TASK_RESULT_INVALID")
-        assert.isBelow(performance.now() - began, 2000)
       })
     )
   }
