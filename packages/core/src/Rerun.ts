@@ -124,16 +124,12 @@ const rerun = (plan: Plan, state: RunState, id: string | undefined): Rerun => {
       }
     }
     // what also depends on a failure that is left as it is stays skipped
-    for (let before = -1; before !== seen.size;) {
-      before = seen.size
-      for (const number of seen) {
-        if (
-          !roots.has(number) &&
-          planned[number]!.dependencies.some((on) => !seen.has(on) && blocks(at(on), planned[on]!))
-        ) {
-          seen.delete(number)
-        }
-      }
+    const isBlocked = (number: number) =>
+      !roots.has(number) && planned[number]!.dependencies.some((on) => !seen.has(on) && blocks(at(on), planned[on]!))
+    const blocked = [...seen].filter(isBlocked)
+    for (const number of blocked) {
+      if (!seen.delete(number)) continue
+      for (const next of dependents[number] ?? []) if (seen.has(next) && isBlocked(next)) blocked.push(next)
     }
     for (const number of seen) {
       const task = planned[number]!
