@@ -31,7 +31,7 @@ export class Ledger {
   }
 
   /** Room for one call that uses at most `estimate` (what is not known counts nothing), held back until `settle`. */
-  reserve(used: Usage, estimate: Usage, now: Millis = 0): Shortage | undefined {
+  reserve(used: Usage, estimate: Usage, now: Millis): Shortage | undefined {
     const { duration } = this.limits
     const time = this.overtime ?? (this.since === undefined ? 0 : now - this.since)
     if (duration !== undefined && time >= duration) return { limit: "duration", used: time, of: duration }

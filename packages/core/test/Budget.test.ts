@@ -102,44 +102,44 @@ const tokens = (output_tokens: number) => ({ output_tokens })
 describe("a ledger", () => {
   it("has room up to its limit and no further", () => {
     const ledger = new Ledger({ calls: 2 })
-    assert.isUndefined(ledger.reserve({}, {}))
+    assert.isUndefined(ledger.reserve({}, {}, 0))
     assert.isTrue(ledger.isHolding)
-    assert.isUndefined(ledger.reserve({}, {}))
-    assert.deepStrictEqual(ledger.reserve({}, {}), { limit: "calls", used: 0, of: 2 })
+    assert.isUndefined(ledger.reserve({}, {}, 0))
+    assert.deepStrictEqual(ledger.reserve({}, {}, 0), { limit: "calls", used: 0, of: 2 })
     ledger.settle({})
-    assert.isUndefined(ledger.reserve({}, {}))
+    assert.isUndefined(ledger.reserve({}, {}, 0))
     ledger.settle({})
     ledger.settle({})
     assert.isFalse(ledger.isHolding)
-    assert.deepStrictEqual(ledger.reserve({ calls: 2 }, {}), { limit: "calls", used: 2, of: 2 })
+    assert.deepStrictEqual(ledger.reserve({ calls: 2 }, {}, 0), { limit: "calls", used: 2, of: 2 })
   })
 
   it("counts input and output together, and only what it has a limit for", () => {
     const ledger = new Ledger({ tokens: 10 })
     const used = { input_tokens: 4, output_tokens: 3, calls: 99, cost_usd: 99 }
-    assert.isUndefined(ledger.reserve(used, { input_tokens: 1, output_tokens: 2 }))
+    assert.isUndefined(ledger.reserve(used, { input_tokens: 1, output_tokens: 2 }, 0))
     ledger.settle({ input_tokens: 1, output_tokens: 2 })
-    assert.deepStrictEqual(ledger.reserve(used, tokens(4)), { limit: "tokens", used: 7, of: 10 })
+    assert.deepStrictEqual(ledger.reserve(used, tokens(4), 0), { limit: "tokens", used: 7, of: 10 })
   })
 
   it("lets a call of unknown size begin while anything is left", () => {
     const ledger = new Ledger({ tokens: 10 })
-    assert.isUndefined(ledger.reserve(tokens(9), {}))
-    assert.deepStrictEqual(ledger.reserve(tokens(10), {}), { limit: "tokens", used: 10, of: 10 })
+    assert.isUndefined(ledger.reserve(tokens(9), {}, 0))
+    assert.deepStrictEqual(ledger.reserve(tokens(10), {}, 0), { limit: "tokens", used: 10, of: 10 })
   })
 
   it("holds nothing back of a call that it refuses", () => {
     const ledger = new Ledger({ calls: 9, tokens: 5 })
-    assert.isDefined(ledger.reserve({}, tokens(6)))
+    assert.isDefined(ledger.reserve({}, tokens(6), 0))
     assert.isFalse(ledger.isHolding)
-    assert.isUndefined(ledger.reserve({}, tokens(5)))
+    assert.isUndefined(ledger.reserve({}, tokens(5), 0))
   })
 
   it("has no room once its time is up", () => {
     const ledger = new Ledger({ duration: 1000 })
-    assert.isUndefined(ledger.reserve({}, {}))
+    assert.isUndefined(ledger.reserve({}, {}, 0))
     ledger.overtime = 1000
-    assert.deepStrictEqual(ledger.reserve({}, {}), { limit: "duration", used: 1000, of: 1000 })
+    assert.deepStrictEqual(ledger.reserve({}, {}, 0), { limit: "duration", used: 1000, of: 1000 })
   })
 
   it("says of which limits four fifths are used", () => {
@@ -167,7 +167,7 @@ describe("a ledger", () => {
           ledger.settle(tokens(estimate))
         } else {
           const estimate = choices.below(12)
-          if (ledger.reserve(used, tokens(estimate)) === undefined) under.push(estimate)
+          if (ledger.reserve(used, tokens(estimate), 0) === undefined) under.push(estimate)
         }
         assert.isAtMost(used.calls + under.length, limits.calls)
         assert.isAtMost(used.output_tokens + under.reduce((a, b) => a + b, 0), limits.tokens)
