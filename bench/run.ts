@@ -29,7 +29,9 @@ const { values: flags } = parseArgs({
 })
 const { folder: root, full } = flags
 const repetitions = Number(flags.repetitions ?? (full ? 5 : 3))
-const wanted = (name: string) => new RegExp(flags.only, "i").test(name)
+const only = new RegExp(flags.only, "i")
+/** What is asked for by name is measured, short or not. */
+const wanted = (name: string, short = true) => only.test(name) && (full || flags.only !== "" || short)
 const durabilities = ["process", "power"] as const
 const facts: Array<Fact> = []
 const failures: Array<string> = []
@@ -113,7 +115,7 @@ const measure = (of: Case, durability: Durability) => {
 const rows: Array<ReturnType<typeof measure>> = []
 const runs = () => {
   for (const of of cases) {
-    if (!wanted(of.name) || (!full && of.short !== true)) continue
+    if (!wanted(of.name, of.short === true)) continue
     for (const durability of durabilities) {
       const row = attempt(`${of.name}, ${durability}`, () => measure(of, durability))
       if (row !== undefined) rows.push(row)
@@ -131,10 +133,10 @@ const runs = () => {
 const readings: Array<{ readonly case: string; readonly ms: number | undefined }> = []
 const reading = () => {
   const read = cases.filter(
-    ({ fresh, name, runs, size, whole }) => wanted(name) && !(fresh ?? whole ?? runs) && size > 40
+    ({ fresh, name, runs, short, size, whole }) =>
+      wanted(name, short === true) && !(fresh ?? whole ?? runs) && size > 40
   )
   for (const of of read) {
-    if (!full && of.short !== true) continue
     const job = { kind: "read", durability: "process", case: of } as const
     attempt(`${of.name}, reading`, () => {
       const { read } = repeat(root, { read: { job } }, repetitions)
@@ -239,6 +241,9 @@ const print = () => {
   }
   if (facts.length > 0) console.log(`\n${goals(facts)}`)
   for (const failure of failures) console.log(`failed: ${failure}`)
+  if (shown.length + starts.length + facts.length + failures.length === 0) {
+    console.log(`no case is called so: ${[...cases.map(({ name }) => name), "cold", "resume"].join(", ")}`)
+  }
 }
 
 const tsup = spawnSync("tsup", ["--config", "bench/tsup.config.ts", "--silent"], {
