@@ -298,15 +298,23 @@ const observeEvent = (progress: Progress, event: Event.Event): void => {
   }
 }
 
+type Suspension = Extract<Event.Event, { readonly _tag: "TaskSuspended" }>
 type Outcome = Extract<Event.Event, { readonly _tag: "TaskCompleted" | "TaskGathered" | "TaskFailed" | "TaskRetrying" }>
 
-const observeOutcome = (progress: Progress, event: Outcome): void => {
+/** The row of an attempt that is over: it shows no longer what it was at. */
+const settled = (progress: Progress, event: Outcome | Suspension) => {
   const found = rowOf(progress, event.task)
+  if (found === undefined) return undefined
+  addUsage(progress, found.row, event.usage)
+  found.row.preview = ""
+  found.row.fraction = undefined
+  return found
+}
+
+const observeOutcome = (progress: Progress, event: Outcome): void => {
+  const found = settled(progress, event)
   if (found === undefined) return
   const { rest, row } = found
-  addUsage(progress, row, event.usage)
-  row.preview = ""
-  row.fraction = undefined
   if (event._tag === "TaskCompleted") row.simulated ||= isSimulated(event.result)
   if (rest !== "") {
     for (const request of row.open.keys()) if (isAt(request, event.task)) close(progress, row, request)
@@ -360,13 +368,10 @@ const observeChunk = (row: Row, chunk: Task.Chunk): void => {
   }
 }
 
-const suspend = (progress: Progress, event: Extract<Event.Event, { readonly _tag: "TaskSuspended" }>): void => {
-  const found = rowOf(progress, event.task)
+const suspend = (progress: Progress, event: Suspension): void => {
+  const found = settled(progress, event)
   if (found === undefined) return
   const { rest, row } = found
-  addUsage(progress, row, event.usage)
-  row.preview = ""
-  row.fraction = undefined
   ask(progress, row, event.request, event.question)
   if (isItem(rest)) items(row).running = Math.max(0, items(row).running - 1)
   if (rest === "") {

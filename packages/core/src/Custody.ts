@@ -39,7 +39,6 @@ export interface Entry {
 }
 
 export interface Custody {
-  readonly owner: string
   /** One row says that all runs of this process are alive; a process that only reads never writes it. */
   readonly alive: Effect.Effect<void, TakeError>
   /** Drives the run in the background, to its rest. */
@@ -51,7 +50,6 @@ export interface Custody {
   readonly isDriving: (run: string) => boolean
   /** Drives the run no more, and leaves it to be resumed. */
   readonly letGo: (run: string) => Effect.Effect<void>
-  readonly release: (run: string) => Effect.Effect<void>
   readonly planOf: (workflow: Workflow, contracts: ReadonlyArray<Contract>) => Plan.Plan
   /** Takes up the runs of a scope that are due and that nobody drives, for ever. */
   readonly recover: (scope: string) => Effect.Effect<never>
@@ -260,14 +258,12 @@ export const make = Effect.fnUntraced(function* (owner: string) {
     )
 
   const custody: Custody = {
-    owner,
     alive,
     drive,
     takeOver,
     driving: (run) => driven.get(run),
     isDriving,
     letGo,
-    release,
     planOf,
     recover: (of) =>
       Effect.gen(function* () {

@@ -93,7 +93,6 @@ export class Drive implements Taker, Watched, Entrance {
   #running = 0
   /** Groups of events on their way to the store. */
   #writing = 0
-  #paused: boolean
   #steps: number
   /** It has been recorded that the run waits. */
   #resting = false
@@ -116,7 +115,6 @@ export class Drive implements Taker, Watched, Entrance {
     this.limit = plan.workflow.max_concurrency ?? 10
     this.#usage = from.usage
     this.#active = from.active
-    this.#paused = from.paused
     this.#steps = from.steps
     this.#root = new Graph(plan, from)
     this.#purse = new Purse(plan, from, () => this.#usage)
@@ -240,7 +238,7 @@ export class Drive implements Taker, Watched, Entrance {
   // ── starting ────────────────────────────────────────────────────────────────────
 
   get #mayBegin(): boolean {
-    return !this.#paused || this.#steps > 0
+    return !this.from.paused || this.#steps > 0
   }
 
   /** The graph whose first goes next. Nested workflows go before what is as urgent: they have begun. */
@@ -282,7 +280,7 @@ export class Drive implements Taker, Watched, Entrance {
 
   dispatch(run: TaskRun): boolean {
     this.#running++
-    if (this.#paused) this.#steps--
+    if (this.from.paused) this.#steps--
     if (run.planned.task.once !== true) this.#launch(run)
     else {
       const at = this.now()
@@ -299,7 +297,7 @@ export class Drive implements Taker, Watched, Entrance {
     const { clock, feed, fork, random } = this.#house
     const { writer } = this.#job
     run.began = clock.monotonicTimeNanosUnsafe()
-    const at = writer.now(clock)
+    const at = this.now()
     if (feed.isHeard) {
       feed.publish(writer.run, { _tag: "Started", task: run.path, attempt: run.attempt, at }, writer.sequence)
     }
@@ -434,10 +432,10 @@ export class Drive implements Taker, Watched, Entrance {
       case "CancelRequested":
         return this.#halt({ _tag: "Cancelled" })
       case "PauseRequested":
-        from.paused = this.#paused = true
+        from.paused = true
         break
       case "Continued":
-        from.paused = this.#paused = false
+        from.paused = false
         this.#steps = 0
         break
       case "StepRequested":
@@ -465,13 +463,13 @@ export class Drive implements Taker, Watched, Entrance {
   #rest(): void {
     const { from } = this.#job
     if (this.#resting || this.#over || this.#stop !== undefined || this.#running + this.#writing > 0) return
-    if (this.standby.retrying.size > 0 && !this.#paused) return
+    if (this.standby.retrying.size > 0 && !this.from.paused) return
     if (this.standby.blocked.length > 0 && from.exceeded === undefined) {
       this.#unblock()
       return this.pump()
     }
     if (this.#mayBegin && this.#next().first() !== undefined) return
-    if (!this.#paused && this.standby.suspended.size + this.standby.blocked.length === 0) return
+    if (!this.from.paused && this.standby.suspended.size + this.standby.blocked.length === 0) return
     this.#resting = true
     this.#stand(this.now())
     this.#steps = 0
@@ -481,8 +479,7 @@ export class Drive implements Taker, Watched, Entrance {
       // what was posted meanwhile has been heard, and `RunWaiting` was not written
       if (!this.#resting) return this.pump()
       // times are waited for here; answers, and whoever they come from, by nobody
-      const timers = [...from.requests.open.values()].some(({ question }) => question.kind === "timer")
-      if (!this.#paused && (timers || this.standby.retrying.size > 0)) return
+      if (!from.paused && (from.requests.hasTimer || this.standby.retrying.size > 0)) return
       this.#leave()
       this.#done(Exit.succeed(Ending.outcome(this.#standing, undefined)))
     })
@@ -613,7 +610,7 @@ export class Drive implements Taker, Watched, Entrance {
 
   base({ attempt, began, path, started, usage }: TaskRun): Base {
     const { clock } = this.#house
-    const at = this.#job.writer.now(clock)
+    const at = this.now()
     const duration =
       began === undefined ? at - started : Math.round(Number(clock.monotonicTimeNanosUnsafe() - began) / 1e3) / 1e3
     const plain = { v: 1, at, task: path, started, duration, attempt } as const

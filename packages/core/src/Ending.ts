@@ -105,22 +105,14 @@ export const outcome = ({ at, from, plan, usage, views }: Standing, last: Event 
   }
 }
 
-export const summary = ({ at, from, plan, usage, views }: Standing, status: Run.RunStatus): RunSummary => {
-  const due = status === "waiting" ? from.requests.due : Run.isOver(status) ? undefined : at
-  return {
-    run: from.run,
-    workflow: plan.workflow.name,
+export const summary = ({ at, from, plan, usage, views }: Standing, status: Run.RunStatus): RunSummary =>
+  Run.summaryOf(from, {
     status,
-    tags: plan.workflow.tags ?? [],
-    created_at: from.created_at,
     updated_at: at,
     tasks: { ...views.counts, total: plan.tasks.length },
-    waiting: status === "waiting" ? Run.waiting(Run.requests(from)) : [],
-    usage,
-    engine: from.engine,
-    ...(due === undefined ? {} : { due })
-  }
-}
+    waiting: status === "waiting" ? Run.waiting(from) : [],
+    usage
+  })
 
 // internal
 

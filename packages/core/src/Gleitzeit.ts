@@ -310,6 +310,9 @@ const make = Effect.fnUntraced(function* (
 
   const by = (who: string | undefined) => (who === undefined ? {} : { by: who })
 
+  const postPause = (run: string, who: string | undefined) =>
+    post(run, ({ paused }, at) => Effect.succeed(paused ? undefined : { _tag: "PauseRequested", v: 1, at, ...by(who) }))
+
   return Gleitzeit.of({
     check: (source) =>
       Effect.gen(function* () {
@@ -355,15 +358,11 @@ const make = Effect.fnUntraced(function* (
       if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
     }),
     pause: Effect.fnUntraced(function* (id, who) {
-      yield* post(id, ({ paused }, at) =>
-        Effect.succeed(paused ? undefined : { _tag: "PauseRequested", v: 1, at, ...by(who) })
-      )
+      yield* postPause(id, who)
       if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
     }),
     step: Effect.fnUntraced(function* (id, who) {
-      yield* post(id, ({ paused }, at) =>
-        Effect.succeed(paused ? undefined : { _tag: "PauseRequested", v: 1, at, ...by(who) })
-      )
+      yield* postPause(id, who)
       yield* post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
       yield* custody.takeOver(id)
     }),

@@ -10,6 +10,7 @@ import { Hints } from "./Hints.ts"
 import { type Entry, KeyValues } from "./KeyValues.ts"
 import { Leases } from "./Leases.ts"
 import { type Append, type NewEvent, type RunQuery, type RunSummary, Store, type StoredEvent } from "./Store.ts"
+import { isOver } from "./Summary.ts"
 
 /** A backend of its own with every evaluation. */
 export const make: Effect.Effect<Backend.Backend> = Effect.sync(() => {
@@ -38,9 +39,6 @@ interface State {
 }
 
 const nobody: ReadonlySet<string> = new Set()
-
-const isOver = ({ status }: RunSummary): boolean =>
-  status === "completed" || status === "failed" || status === "cancelled"
 
 const lose = ({ lost }: State, owner: string, run: string) => {
   lost.set(owner, (lost.get(owner) ?? new Set()).add(run))
@@ -82,7 +80,7 @@ const store = (state: State): Store["Service"] => {
       Effect.map(Clock.currentTimeMillis, (now) => {
         const run = runs.get(id)
         if (run === undefined) return false
-        if (!isOver(run.summary)) run.summary = { ...run.summary, due: Math.min(run.summary.due ?? now, now) }
+        if (!isOver(run.summary.status)) run.summary = { ...run.summary, due: Math.min(run.summary.due ?? now, now) }
         add(id, run, [event])
         hints.notify("wake")
         return true
@@ -139,7 +137,7 @@ const leases = (state: State): Leases["Service"] => {
   const until = new Map<string, number>()
   const isAlive = (owner: string | undefined, now: number) =>
     owner !== undefined && (until.get(owner) ?? -Infinity) > now
-  const dueAt = ({ summary }: Run) => (isOver(summary) ? Infinity : (summary.due ?? Infinity))
+  const dueAt = ({ summary }: Run) => (isOver(summary.status) ? Infinity : (summary.due ?? Infinity))
 
   const give = (id: string, run: Run, owner: string, end: number) => {
     if (run.owner !== undefined && run.owner !== owner) lose(state, run.owner, id)
@@ -168,7 +166,7 @@ const leases = (state: State): Leases["Service"] => {
         if (run === undefined) return { heldBy: "" }
         if (
           !force &&
-          !isOver(run.summary) &&
+          !isOver(run.summary.status) &&
           run.owner !== undefined &&
           run.owner !== owner &&
           isAlive(run.owner, now)

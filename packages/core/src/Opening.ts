@@ -12,7 +12,7 @@ import { isArray, kindOf } from "./Json.ts"
 import { Loop } from "./Loop.ts"
 import { isCondition, type Plan, type PlannedTask } from "./Plan.ts"
 import type { RunState } from "./RunState.ts"
-import type { Millis, TaskPath } from "./Task.ts"
+import type { Millis } from "./Task.ts"
 import { judge, judgeItem, nestedInputs, resolve, type TaskRun } from "./TaskRun.ts"
 
 /** What an opening asks of the run that it is part of. */
@@ -112,7 +112,7 @@ export class Opening {
     if (known.status === "retrying" && known.due !== undefined && known.due > this.#way.now()) {
       return this.#way.wait(run, known.due)
     }
-    if (known.status === "suspended" && this.#isAsking(run.path)) {
+    if (known.status === "suspended" && this.#way.from.requests.isAsking(run.path)) {
       this.#way.standby.suspended.set(run.path, run)
       return false
     }
@@ -132,11 +132,6 @@ export class Opening {
   /** What has waited begins. */
   again(run: TaskRun): boolean {
     return run.planned.nested === undefined ? this.#way.dispatch(run) : this.#nest(run, run.planned.nested)
-  }
-
-  #isAsking(task: TaskPath): boolean {
-    for (const open of this.#way.from.requests.open.values()) if (open.task === task) return true
-    return false
   }
 }
 

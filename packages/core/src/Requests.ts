@@ -62,6 +62,18 @@ export class Requests {
     for (const request of this.#answers.keys()) if (isAt(request, task)) this.#answers.delete(request)
   }
 
+  /** Whether something waits for its time alone. */
+  get hasTimer(): boolean {
+    for (const { question } of this.open.values()) if (question.kind === "timer") return true
+    return false
+  }
+
+  /** Whether a task waits for an answer. */
+  isAsking(task: TaskPath): boolean {
+    for (const open of this.open.values()) if (open.task === task) return true
+    return false
+  }
+
   /** The first of the times after which nobody can answer any more. */
   get due(): Millis | undefined {
     let due: Millis | undefined

@@ -8,10 +8,10 @@ import {
   iterationPath,
   itemPath,
   type Millis,
-  outerPaths,
   path,
   type Question,
   type TaskPath,
+  upperPaths,
   type Usage
 } from "./Task.ts"
 import type { Task } from "./Workflow.ts"
@@ -83,7 +83,7 @@ export const report = (state: RunState): Report => {
   // entries, because an id may be `__proto__`
   const tasks: Array<readonly [id: string, task: TaskReport]> = []
   /** Paths at or below which something has happened. */
-  const begun = new Set([...state.tasks.keys()].flatMap(outerPaths))
+  const begun = new Set([...state.tasks.keys()].flatMap(upperPaths))
   const add = (name: string, at: TaskPath) => tasks.push([name, taskReport(at, state.tasks.get(at), state.status)])
   const unit = (at: TaskPath, task: Task) => {
     for (let n = 1, next = iterationPath(at, n); begun.has(next); next = iterationPath(at, ++n)) {
@@ -150,12 +150,8 @@ export const requests = ({ exceeded, paused, requests }: RunState): ReadonlyArra
   return found
 }
 
-/** When a run wants a driver: at once while it runs, when a time is up while it waits. */
-export const due = (state: RunState): Millis | undefined =>
-  isOver(state.status) ? undefined : state.status === "waiting" ? state.requests.due : state.updated_at
-
-export const waiting = (requests: ReadonlyArray<Request>): ReadonlyArray<Waiting> =>
-  requests.map(({ expires, kind, prompt, request }) => ({
+export const waiting = (state: RunState): ReadonlyArray<Waiting> =>
+  requests(state).map(({ expires, kind, prompt, request }) => ({
     request,
     kind,
     ...defined("prompt", prompt),
@@ -165,23 +161,34 @@ export const waiting = (requests: ReadonlyArray<Request>): ReadonlyArray<Waiting
 /** What a list of runs shows. */
 export const summary = (state: RunState): RunSummary => {
   const all = state.workflow?.tasks ?? []
-  const counts: Record<string, number> = { total: all.length }
+  const tasks: Record<string, number> = { total: all.length }
   for (const { id } of all) {
     const status = state.tasks.get(path(id))?.status
-    if (status !== undefined) counts[status] = (counts[status] ?? 0) + 1
+    if (status !== undefined) tasks[status] = (tasks[status] ?? 0) + 1
   }
+  const { status, updated_at, usage } = state
+  return summaryOf(state, { status, updated_at, tasks, waiting: isOver(status) ? [] : waiting(state), usage })
+}
+
+/** The same of one that is driven: what its driver counts as it goes is not in the state. */
+export const summaryOf = (
+  { created_at, engine, requests, run, workflow }: RunState,
+  counted: Pick<RunSummary, "status" | "updated_at" | "tasks" | "waiting" | "usage">
+): RunSummary => {
+  const { status, tasks, updated_at, usage, waiting } = counted
   return {
-    run: state.run,
-    workflow: state.workflow?.name ?? "",
-    status: state.status,
-    tags: state.workflow?.tags ?? [],
-    created_at: state.created_at,
-    updated_at: state.updated_at,
-    tasks: counts,
-    waiting: isOver(state.status) ? [] : waiting(requests(state)),
-    usage: state.usage,
-    engine: state.engine,
-    ...defined("due", due(state))
+    run,
+    workflow: workflow?.name ?? "",
+    status,
+    tags: workflow?.tags ?? [],
+    created_at,
+    updated_at,
+    tasks,
+    waiting,
+    usage,
+    engine,
+    // at once while it runs, when a time is up while it waits
+    ...defined("due", isOver(status) ? undefined : status === "waiting" ? requests.due : updated_at)
   }
 }
 

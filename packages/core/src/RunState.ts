@@ -2,11 +2,12 @@
 import type { Schema } from "effect"
 import { type Event, isPost } from "./Event.ts"
 import type { Failure } from "./Failure.ts"
-import type { RunSummary } from "./Summary.ts"
-import { isAt, Requests } from "./Requests.ts"
-import { addUsage, iterationPath, itemPath, type Millis, type TaskPath, type Usage } from "./Task.ts"
+import { isOver, type RunSummary } from "./Summary.ts"
+import { Requests } from "./Requests.ts"
+import { addUsage, iterationPath, itemPath, type Millis, type TaskPath, upperPaths, type Usage } from "./Task.ts"
 import type { Budget, Workflow } from "./Workflow.ts"
 
+export { isOver } from "./Summary.ts"
 export type RunStatus = RunSummary["status"]
 export type TaskStatus =
   | "pending"
@@ -131,13 +132,9 @@ export const empty = (run: string): RunState => ({
   reused: new Set()
 })
 
-export const isOver = (status: RunStatus): boolean =>
-  status === "completed" || status === "failed" || status === "cancelled"
-
 /** Nothing happens in it but by what somebody says: over, or waiting, and not for a time. */
 export const isAtRest = ({ paused, requests, status }: RunState): boolean =>
-  isOver(status) ||
-  (status === "waiting" && (paused || ![...requests.open.values()].some(({ question }) => question.kind === "timer")))
+  isOver(status) || (status === "waiting" && (paused || !requests.hasTimer))
 
 /** After the run's end nothing changes any more, but by a retry. */
 export const fold = (state: RunState, event: Event): RunState => {
@@ -377,6 +374,7 @@ const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { read
   state.cancelling = false
   state.paused = false
   const whole = new Set(again)
+  for (const call of state.calls.keys()) if (upperPaths(call).some((at) => whole.has(at))) state.calls.delete(call)
   for (const path of tasks) {
     const task = state.tasks.get(path)
     if (task !== undefined) state.former.set(path, task.attempts)
@@ -390,10 +388,7 @@ const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { read
       open.started_at = task.started_at
     }
   }
-  for (const path of again) {
-    state.again.set(path, (state.again.get(path) ?? 0) + 1)
-    for (const call of state.calls.keys()) if (isAt(call, path)) state.calls.delete(call)
-  }
+  for (const path of again) state.again.set(path, (state.again.get(path) ?? 0) + 1)
 }
 
 const end = (state: RunState, status: RunStatus, at: Millis) => {

@@ -27,3 +27,7 @@ export const RunSummary = Schema.Struct({
   due: Schema.optionalKey(Schema.Finite)
 })
 export type RunSummary = typeof RunSummary.Type
+
+/** Nothing happens in it any more, but by a retry. */
+export const isOver = (status: RunSummary["status"]): boolean =>
+  status === "completed" || status === "failed" || status === "cancelled"

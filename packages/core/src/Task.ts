@@ -35,13 +35,6 @@ export const iterationPath = (task: TaskPath, iteration: number): TaskPath => `$
 /** The path of what lies inside a nested workflow. */
 export const innerPath = (outer: TaskPath, id: string): TaskPath => `${outer}/${path(id)}`
 
-/** The path itself, and those of nested workflows and iterations that it lies in. */
-export const outerPaths = (path: TaskPath): ReadonlyArray<TaskPath> => {
-  const found = [path]
-  for (let at = path.length - 1; at > 0; at--) if (path[at] === "/" || path[at] === "~") found.push(path.slice(0, at))
-  return found
-}
-
 /** The path itself, and those of all that it lies in. */
 export const upperPaths = (path: TaskPath): ReadonlyArray<TaskPath> => {
   const found = [path]

@@ -1,21 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { TaskExecutionFailed } from "../src/Errors.ts"
 import { Gleitzeit } from "../src/Gleitzeit.ts"
 import { Leases } from "../src/Leases.ts"
 import * as MemoryStore from "../src/MemoryStore.ts"
-import { engine, orphan, type Script, told, workflow } from "./harness.ts"
+import { engine, inTime, orphan, type Script, told, workflow } from "./harness.ts"
 
 const pass = (seconds: number) =>
   Effect.forEach(Array.from({ length: seconds }), () => TestClock.adjust("1 second"), { discard: true })
-const running = <A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 20) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < seconds && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
-    assert.isDefined(fiber.pollUnsafe(), "it hangs")
-    return yield* Fiber.join(fiber)
-  })
+const running = <A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 20) => inTime(effect, seconds)
 const no = (retryable = false) => Effect.fail(new TaskExecutionFailed({ reason: "no", retryable }))
 /** The first time something else. */
 const first = (then: Script, after: Script = (value) => Effect.succeed(value ?? null)): Script => {

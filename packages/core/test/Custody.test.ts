@@ -14,18 +14,9 @@ import { Reuse } from "../src/Reuse.ts"
 import * as Run from "../src/Run.ts"
 import { Store } from "../src/Store.ts"
 import { task, workflow as document } from "./Documents.ts"
-import { engine, orphan, type Script, told, workflow } from "./harness.ts"
+import { engine, inTime, orphan, type Script, told, workflow } from "./harness.ts"
 
 const flow = (text: string) => workflow(`name: flow\n${text}`)
-
-/** Lets seconds pass until the effect is done. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 60) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < seconds && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
-    assert.isDefined(fiber.pollUnsafe(), "it hangs")
-    return yield* Fiber.join(fiber)
-  })
 
 const pass = (seconds: number) =>
   Effect.forEach(Array.from({ length: seconds }), () => TestClock.adjust("1 second"), { discard: true })

@@ -8,7 +8,7 @@ import { Gleitzeit } from "../src/Gleitzeit.ts"
 import { Leases } from "../src/Leases.ts"
 import * as MemoryStore from "../src/MemoryStore.ts"
 import { Store } from "../src/Store.ts"
-import { engine, orphan, type Script, told, workflow } from "./harness.ts"
+import { engine, inTime, orphan, type Script, told, workflow } from "./harness.ts"
 
 const never: Script = () => Effect.never
 const slow = workflow("name: slow\ntasks: [{ id: a, method: test/run, params: { script: never } }]")
@@ -211,15 +211,6 @@ const before = (
     )
   ).pipe(Layer.provideMerge(MemoryStore.layer))
 }
-
-/** Lets seconds pass until the effect is done. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < 60 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
-    assert.isDefined(fiber.pollUnsafe(), "it hangs")
-    return yield* Fiber.join(fiber)
-  })
 
 describe("taking a run over", () => {
   const tasks = "tasks: [{ id: a, method: test/run, params: { script: long } }, { id: b, method: test/run }]"

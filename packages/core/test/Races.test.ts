@@ -1,6 +1,6 @@
 /** What happens while a run waits, rests or is asked: nothing is lost, and its journal says what its driver does. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, type Schema, Stream } from "effect"
+import { Deferred, Effect, Layer, type Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { TaskExecutionFailed } from "../src/Errors.ts"
 import { encode, type Event } from "../src/Event.ts"
@@ -9,18 +9,9 @@ import * as MemoryStore from "../src/MemoryStore.ts"
 import * as Run from "../src/Run.ts"
 import { Store } from "../src/Store.ts"
 import type { Question } from "../src/Task.ts"
-import { engine, type Script, told, workflow } from "./harness.ts"
+import { engine, inTime, type Script, told, workflow } from "./harness.ts"
 
 const flow = (text: string) => workflow(`name: flow\n${text}`)
-
-/** Lets seconds pass until the effect is done. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 60) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    for (let i = 0; i < seconds && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
-    assert.isDefined(fiber.pollUnsafe(), "it hangs")
-    return yield* Fiber.join(fiber)
-  })
 
 /** Tenths of a second. */
 const pass = (tenths: number) =>

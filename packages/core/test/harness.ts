@@ -1,5 +1,7 @@
 /** An engine in this process with a scripted provider, for tests. */
-import { Effect, Layer, Schema } from "effect"
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import * as BuiltIn from "../src/BuiltIn.ts"
 import { encode, type Event } from "../src/Event.ts"
 import * as Executor from "../src/Executor.ts"
@@ -78,6 +80,15 @@ export const engine = (
     Layer.provideMerge(Providers.layer),
     Layer.provideMerge(options.store ?? MemoryStore.layer)
   )
+
+/** Lets seconds pass until the effect is done. */
+export const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 60) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    for (let i = 0; i < seconds && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
+    assert.isDefined(fiber.pollUnsafe(), "it hangs")
+    return yield* Fiber.join(fiber)
+  })
 
 /** A workflow from YAML; what is wrong with it fails the test. */
 export const workflow = (text: string) => {

@@ -69,7 +69,7 @@ export const make = (
           const row = statements.find.get(run)
           if (row === undefined) return { heldBy: "" }
           const former = row["owner"] === null ? undefined : String(row["owner"])
-          const isFree = force || over.has(String(row["status"]))
+          const isFree = force || row["over"] === 1
           if (!isFree && former !== undefined && former !== owner && isAlive(former, now)) return { heldBy: former }
           give(Number(row["key"]), run, former, owner, now + ttl)
           return true
@@ -97,8 +97,6 @@ export const make = (
 }
 
 // internal
-
-const over: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"])
 
 /** How long a silent owner is remembered. */
 const day = 24 * 60 * 60 * 1000

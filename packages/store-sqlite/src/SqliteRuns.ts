@@ -2,7 +2,7 @@
  * The store's runs: one row an event. On the hot path no row is read and no counter is kept: the primary key
  * (run, sequence) refuses a number that somebody else has used.
  */
-import { Cursor, Store } from "@gleitzeit/core"
+import { Cursor, Run, Store } from "@gleitzeit/core"
 import { Clock, Effect, Schema } from "effect"
 import type { SQLInputValue } from "node:sqlite"
 import type { Database } from "./Database.ts"
@@ -121,7 +121,7 @@ export const make = (
             const key = Number(row["key"])
             append(key, Number(row["last"]) + 1, event)
             const summary = decodeSummary(row["summary"])
-            if (!isOver(summary)) summarise(key, { ...summary, due: Math.min(summary.due ?? now, now) })
+            if (!Run.isOver(summary.status)) summarise(key, { ...summary, due: Math.min(summary.due ?? now, now) })
             return true
           }),
           (known) => {
@@ -191,9 +191,6 @@ const remembered = 10_000
 const nobody: ReadonlySet<string> = new Set()
 
 const decodeSummary = Schema.decodeUnknownSync(Schema.fromJsonString(Store.RunSummary))
-
-const isOver = ({ status }: Store.RunSummary): boolean =>
-  status === "completed" || status === "failed" || status === "cancelled"
 
 const conditions = (
   { due, since, status, tag, workflow }: Store.RunQuery,

@@ -7,7 +7,7 @@ export const prepare = (db: DatabaseSync) => ({
   // runs
   create: db.prepare(`INSERT INTO runs (id, scope, owner, workflow, status, created, due, summary)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`),
-  find: db.prepare(`SELECT key, owner, status, summary, (SELECT max(sequence) FROM events WHERE run = key) AS last
+  find: db.prepare(`SELECT key, owner, summary, NOT (${unfinished}) AS over, (SELECT max(sequence) FROM events WHERE run = key) AS last
     FROM runs WHERE id = ?`),
   position: db.prepare("SELECT key, (SELECT max(sequence) FROM events WHERE run = key) AS last FROM runs WHERE id = ?"),
   summarise: db.prepare(`UPDATE runs SET workflow = ?, status = ?, created = ?, due = ?, summary = ? WHERE key = ?`),
