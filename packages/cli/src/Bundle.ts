@@ -6,6 +6,7 @@ import {
   Gleitzeit,
   LlmV1,
   MemoryStore,
+  Provider,
   Providers,
   PythonV1,
   Secrets,
@@ -77,6 +78,7 @@ const ollama = (settings: Settings.Settings) =>
   LazyProvider.layer({
     name: "ollama",
     protocol: LlmV1.LlmV1,
+    capabilities: { ...Provider.noCapabilities, streaming: true, caching: true },
     load: Effect.map(
       part(() => import("@gleitzeit/provider-ollama")),
       ({ OllamaProvider }) => OllamaProvider.layer({ url: settings.ollama.value })
@@ -87,6 +89,7 @@ const python = (settings: Settings.Settings) =>
   LazyProvider.layer({
     name: "python",
     protocol: PythonV1.PythonV1,
+    capabilities: { ...Provider.noCapabilities, streaming: true, caching: true },
     load: Effect.map(
       part(() => import("@gleitzeit/provider-python")),
       ({ PythonProvider }) =>

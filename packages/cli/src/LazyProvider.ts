@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Semaphore, Stream } from "effect"
 export interface Options {
   readonly name: string
   readonly protocol: Protocol.Protocol
+  readonly capabilities: Provider.Capabilities
   /** The layer that puts the real one on duty. It is built once, and lives as long as this one. */
   readonly load: Effect.Effect<Layer.Layer<never, Failure.Failure, Providers.Providers>>
 }
@@ -30,11 +31,12 @@ export const layer = (options: Options): Layer.Layer<never, Failure.Failure, Pro
           })
         )
       )
-      const contracts = Protocol.contracts(options.protocol)
+      const contracts = Protocol.contracts(options.protocol, options.name)
       const provider: Provider.Provider = {
         name: options.name,
         protocol: options.protocol.id,
         concurrency: Infinity,
+        capabilities: options.capabilities,
         contracts: Effect.succeed(contracts),
         changes: Stream.empty,
         call: (method, params) =>

@@ -13,6 +13,10 @@ export interface Contract {
   readonly result: JsonSchema.JsonSchema
   /** What to use instead. */
   readonly deprecated?: string
+  /** Calls as they might be, and what comes back. */
+  readonly examples?: ReadonlyArray<{ readonly params: Schema.Json; readonly result: Schema.Json }>
+  /** Who carries it out, by name, where that is known. Of several who serve one method each has a contract. */
+  readonly provider?: string
 }
 
 /** How a param is treated before it reaches the handler. */

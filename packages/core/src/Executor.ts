@@ -84,6 +84,8 @@ export class Executor extends Context.Service<
   }
 >()("@gleitzeit/core/Executor") {}
 
+const nothing: ReadonlyArray<Contract> = []
+
 /** How long a handler may go on after it was interrupted. Milliseconds. */
 const grace = 5000
 
@@ -184,7 +186,8 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
       contracts: Effect.flatMap(providers.all, (all) => {
         if (all === onDuty) return Effect.succeed(known.list)
         return Effect.map(
-          Effect.forEach(all, (provider) => provider.contracts),
+          // who cannot say what it can do is found out by whoever calls it; the others go on serving
+          Effect.forEach(all, (provider) => Effect.orElseSucceed(provider.contracts, () => nothing)),
           (of) => {
             onDuty = all
             if (of.length !== known.of.length || of.some((one, i) => one !== known.of[i]))

@@ -29,15 +29,17 @@ export const fileOrUrl = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind:
 /** The name of a model. */
 export const model = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "model" } })
 
-/** What the protocol promises, as data. A schema is written out when somebody looks at it: most are never looked at. */
-export const contracts = (protocol: Protocol): ReadonlyArray<Contract> =>
-  Object.entries(protocol.methods).map(([method, { description, effects, params, result }]): Contract => {
+/** What the protocol promises, as data; `provider`: who carries it out. A schema is written out when somebody looks at it: most are never looked at. */
+export const contracts = (protocol: Protocol, provider?: string): ReadonlyArray<Contract> =>
+  Object.entries(protocol.methods).map(([method, { description, effects, examples, params, result }]): Contract => {
     const written: { params?: Contract["params"]; result?: Contract["result"] } = {}
     return {
       protocol: protocol.id,
       method,
       description,
       effects,
+      ...(examples.length === 0 ? {} : { examples }),
+      ...(provider === undefined ? {} : { provider }),
       get params() {
         return (written.params ??= jsonSchema(params))
       },

@@ -19,12 +19,27 @@ export interface Health {
   readonly details?: Schema.Json
 }
 
+/** What a provider does beyond answering calls, for whoever chooses one. */
+export interface Capabilities {
+  /** Shows parts of an answer while it is made. */
+  readonly streaming: boolean
+  /** Takes many calls as one. */
+  readonly batch: boolean
+  /** Says what its answers depend on, so that they may be kept. */
+  readonly caching: boolean
+  /** What it runs for others is confined. */
+  readonly sandboxed: boolean
+}
+
+export const noCapabilities: Capabilities = { streaming: false, batch: false, caching: false, sandboxed: false }
+
 export interface Provider {
   readonly name: string
   /** `llm/v1` */
   readonly protocol: string
   /** Attempts at once in this process. `Infinity`: it queues by itself. */
   readonly concurrency: number
+  readonly capabilities: Capabilities
   /** What it can do. Fixed for a closed protocol; an open one asks its servers. */
   readonly contracts: Effect.Effect<ReadonlyArray<Contract>, Failure>
   /** One element whenever `contracts` has become stale. */
@@ -58,6 +73,8 @@ export interface Spec<M extends Record<string, Method>> {
   readonly handlers: Handlers<M>
   /** Default `Infinity`. */
   readonly concurrency?: number
+  /** Default: `caching` where there is an `identity`, nothing else. */
+  readonly capabilities?: Partial<Capabilities>
   /** Default: always healthy. A failure is unhealthy. */
   readonly health?: Effect.Effect<Health, Failure>
   /** Default: undefined, which means that nothing is cached. */
@@ -72,7 +89,7 @@ export const make = <M extends Record<string, Method>>(
   spec: Spec<M>
 ): Effect.Effect<Provider, ProviderRefused> =>
   Effect.suspend(() => {
-    const { concurrency = Infinity, estimate, handlers, health, identity, name } = spec
+    const { capabilities, concurrency = Infinity, estimate, handlers, health, identity, name } = spec
     const calls = new Map<string, Call>()
     for (const [method, handler] of Object.entries<AnyHandler | undefined>(handlers)) {
       const declared = Object.hasOwn(protocol.methods, method) ? protocol.methods[method] : undefined
@@ -82,12 +99,13 @@ export const make = <M extends Record<string, Method>>(
       }
       if (handler !== undefined) calls.set(method, checked(method, declared, handler))
     }
-    const contracts = Protocol.contracts(protocol).filter(({ method }) => calls.has(method))
+    const contracts = Protocol.contracts(protocol, name).filter(({ method }) => calls.has(method))
     return Effect.succeed<Provider>({
       isChecked: true,
       name,
       protocol: protocol.id,
       concurrency,
+      capabilities: { ...noCapabilities, caching: identity !== undefined, ...capabilities },
       contracts: Effect.succeed(contracts),
       changes: Stream.empty,
       call: (method, params) => {

@@ -26,7 +26,7 @@ const tool: Contract = {
     additionalProperties: false
   }
 }
-const contracts = [...[LlmV1, PythonV1, DataV1].flatMap(Protocol.contracts), tool]
+const contracts = [...[LlmV1, PythonV1, DataV1].flatMap((protocol) => Protocol.contracts(protocol)), tool]
 
 const check = (text: string, known: ReadonlyArray<Contract> | undefined = contracts, file = "f.yaml") =>
   Check.check(WorkflowFile.parse({ text, file }), known).map(format)

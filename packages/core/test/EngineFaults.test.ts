@@ -108,6 +108,7 @@ outputs: { b: "\${b}" }
     name: "raw",
     protocol: "raw/v1",
     concurrency: Infinity,
+    capabilities: { streaming: false, batch: false, caching: false, sandboxed: false },
     contracts: Effect.succeed([
       {
         method: "raw/run",

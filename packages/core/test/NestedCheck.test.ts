@@ -10,7 +10,7 @@ import type { Workflow } from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 import { task, workflow } from "./Documents.ts"
 
-const contracts = [LlmV1, PythonV1, DataV1].flatMap(Protocol.contracts)
+const contracts = [LlmV1, PythonV1, DataV1].flatMap((protocol) => Protocol.contracts(protocol))
 
 const load = (lines: ReadonlyArray<string>, files: { readonly [name: string]: string } = {}) =>
   Effect.runSync(

@@ -12,6 +12,7 @@ const provider = (name: string, methods: ReadonlyArray<string>, more: Partial<Pr
   name,
   protocol: "x/v1",
   concurrency: Infinity,
+  capabilities: { streaming: false, batch: false, caching: false, sandboxed: false },
   contracts: Effect.succeed(contracts(methods)),
   changes: Stream.empty,
   call: () => Effect.succeed(name),

@@ -139,6 +139,7 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
     return {
       name,
       concurrency,
+      capabilities: { streaming: true },
       handlers: {
         "llm/chat": chat,
         "llm/generate": generate("llm/generate"),
