@@ -17,7 +17,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: "machine",
-          include: ["packages/*/test/**/*.test.ts", "examples/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "templates/*/test/**/*.test.ts", "examples/*.test.ts"],
+          // processes that tests fork read the same sources
+          execArgv: ["--conditions=gz-source"],
           exclude: ["**/node_modules/**", ...pure]
         }
       }

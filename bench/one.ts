@@ -5,13 +5,14 @@
 import { existsSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { type Case, fibonacci, small, steps } from "./Cases.ts"
+import * as Checking from "./Checking.ts"
 import * as Engine from "./Engine.ts"
 import * as Reference from "./Reference.ts"
 import * as Sqlite from "./Sqlite.ts"
 import type { Durability, Go, Shape, Subject } from "./Subject.ts"
 
 export interface Job {
-  readonly kind: "measure" | "whole" | "read" | "cold" | "doomed" | "resume"
+  readonly kind: "measure" | "whole" | "read" | "check" | "cold" | "doomed" | "resume"
   readonly subject?: "gleitzeit" | "reference"
   readonly durability: Durability
   /** An empty folder; `resume`: the one that `doomed` had. */
@@ -41,6 +42,7 @@ export interface Sample {
   readonly hits?: number
   /** From the opening of the store to the first step. */
   readonly first?: number
+  readonly checking?: Checking.Checking
 }
 
 // internal
@@ -102,6 +104,8 @@ const main = async (job: Job): Promise<Sample> => {
       await engine.close()
       return { ms, rss: rss() }
     }
+    case "check":
+      return { checking: Checking.measure(job.case.size) }
     case "cold": {
       const subject = await open()
       await subject.whole("chain", 1)

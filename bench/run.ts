@@ -146,6 +146,28 @@ const reading = () => {
   results["reading"] = readings
 }
 
+const checks: Array<ReadonlyArray<number | undefined>> = []
+const checking = () => {
+  const of: Case = { name: "check 1000", shape: "chain", size: 1000 }
+  attempt(of.name, () => {
+    const job = { kind: "check", durability: "process", case: of } as const
+    const { all } = repeat(root, { all: { job } }, repetitions)
+    const [cold, warm, proof, yaml, ratio] = [
+      middle(all, ({ checking }) => checking?.cold),
+      middle(all, ({ checking }) => checking?.warm),
+      middle(all, ({ checking }) => checking?.proof),
+      middle(all, ({ checking }) => checking?.yaml),
+      middle(all, ({ checking }) => divided(checking?.warm, checking?.yaml))
+    ]
+    checks.push([cold, warm, proof, yaml, ratio])
+    if (warm !== undefined) facts.push({ name: `${of.name}, warm: ms`, value: warm, goal: otherGoals.check })
+    if (ratio !== undefined) {
+      facts.push({ name: `${of.name}: time, by that of the YAML alone`, value: ratio, goal: otherGoals.checkByYaml })
+    }
+    results["check"] = { cold, warm, proof, yaml, ratio }
+  })
+}
+
 const starts: Array<{
   readonly durability: Durability
   readonly library: number | undefined
@@ -232,6 +254,10 @@ const print = () => {
     const cells = readings.map(({ case: name, ms }) => [name, number(ms)])
     console.log(`\n${table(["reading the YAML and checking it", "ms"], cells)}`)
   }
+  if (checks.length > 0) {
+    const cells = checks.map((row) => ["1000", ...row.map(number)])
+    console.log(`\n${table(["tasks read and proved, ms", "cold", "warm", "the proof", "YAML alone", "/YAML"], cells)}`)
+  }
   if (starts.length > 0) {
     const cells = starts.map(({ command, durability, library, node }) => [
       durability,
@@ -241,8 +267,10 @@ const print = () => {
   }
   if (facts.length > 0) console.log(`\n${goals(facts)}`)
   for (const failure of failures) console.log(`failed: ${failure}`)
-  if (shown.length + starts.length + facts.length + failures.length === 0) {
-    console.log(`no case is called so: ${[...cases.map(({ name }) => name), "cold", "resume"].join(", ")}`)
+  if (shown.length + checks.length + starts.length + facts.length + failures.length === 0) {
+    console.log(
+      `no case is called so: ${[...cases.map(({ name }) => name), "check 1000", "cold", "resume"].join(", ")}`
+    )
   }
 }
 
@@ -255,6 +283,7 @@ const hasPlain = existsSync(resolve(import.meta.dirname, "../packages/core/dist/
 
 runs()
 reading()
+if (wanted("check 1000")) checking()
 if (wanted("cold")) cold()
 if (wanted("resume")) await crashes()
 progress("")

@@ -1,5 +1,5 @@
-// Prints docs/errors.md from the error modules: `node --conditions=gz-source scripts/errors.mjs > docs/errors.md`.
-// A class's number and name are its own; its meaning is its doc comment, so a class without one is refused.
+// docs/errors.md from the error modules; run by itself it prints the page. A class's number and name are its own; its
+// meaning is its doc comment, so a class without one is refused.
 import { Arbitrary, Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -61,9 +61,23 @@ const ranges = [
   ["-2600x", "store"]
 ]
 
-process.stdout.write(`# Errors
+/** For `docs/cli.md` too. */
+export const exitCodes = `| code | when |
+| --- | --- |
+| 0 | everything went well |
+| 1 | the run failed or was cancelled, or something that has no code of its own |
+| 2 | the command line, an input or a setting cannot be used |
+| 3 | mistakes in the workflow |
+| 4 | a file, a run or a task that was named is not there |
+| 5 | a provider or the store cannot be used, or the run was written by a newer version |
+| 6 | the run waits for an answer, a signal, or to be continued |
+| 7 | the run waits for a higher budget |
+| 124 | the workflow's own \`timeout\` |
+| 130, 143 | interrupted by SIGINT, SIGTERM |`
 
-<!-- Printed by scripts/errors.mjs from packages/core/src/*Errors.ts. Change it there. -->
+export const page = `# Errors
+
+<!-- Printed by scripts/docs.mjs from packages/core/src/*Errors.ts. Change it there. -->
 
 Every failure is data: a \`code\`, the code's \`name\`, a \`message\` that says what would have worked, whether trying again
 can help (\`retryable\`), sometimes the least delay before that (\`retryAfter\`, milliseconds) and facts (\`data\`). This is
@@ -89,14 +103,7 @@ Without a \`retry\` block a task is tried again when its error is worth it and i
 
 ## Exit codes of the command line
 
-| code | when |
-| --- | --- |
-| 0 | everything went well |
-| 1 | the run failed or was cancelled, or something that has no code of its own |
-| 2 | the command line, an input or a setting cannot be used |
-| 3 | mistakes in the workflow |
-| 4 | a file, a run or a task that was named is not there |
-| 5 | a provider or the store cannot be used, or the run was written by a newer version |
-| 124 | the workflow's own \`timeout\` |
-| 130, 143 | interrupted by SIGINT, SIGTERM |
-`)
+${exitCodes}
+`
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(page)

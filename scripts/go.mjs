@@ -18,16 +18,20 @@ const tasks = {
   check: [
     ["tsc", "-b"],
     ["tsc", "-p", "packages/cli"],
+    ["tsc", "-p", "packages/create-gleitzeit-provider"],
     ["tsc", "-p", "tsconfig.test.json"],
     ["node", "scripts/diagnose.mjs"]
   ],
   lint: [["oxlint"], ["oxfmt", "--check"], ["knip"]],
   format: [["oxfmt"]],
+  docs: [["node", "--conditions=gz-source", "scripts/docs.mjs"]],
   build: [
     ["tsc", "-b"],
     ["pnpm", "-r", "run", "build"],
     ["node", "scripts/pack.mjs"],
-    ["node", "scripts/smoke.mjs"]
+    ["node", "scripts/smoke.mjs"],
+    ["node", "scripts/create.mjs"],
+    ["node", "scripts/changes.mjs"]
   ],
   bench: [["node", "--conditions=gz-source", ...(rest.length > 0 ? rest : ["bench/start.mjs"])]],
   changeset: [["changeset", ...rest]],

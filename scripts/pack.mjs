@@ -1,23 +1,13 @@
-// Looks at every public package as npm would publish it: publint for its shape, attw for its types.
-import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+// Packs every public package, and looks at each as npm would get it: publint for its shape, attw for its types.
+import { each, pack, packages, run, tarball } from "./packed.mjs"
 
-const run = (command, args, cwd) => {
-  const { status, stdout, stderr } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    shell: process.platform === "win32"
-  })
-  if (status !== 0) {
-    process.stdout.write(`${cwd}: ${command} ${args.join(" ")}\n${stdout}${stderr}`)
-    process.exitCode = 1
-  }
-}
-
-for (const name of readdirSync("packages")) {
-  const folder = `packages/${name}`
-  const { exports, private: hidden } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"))
-  if (hidden === true) continue
-  run("publint", ["--strict"], folder)
-  if (exports !== undefined) run("attw", ["--pack", ".", "--profile", "esm-only"], folder)
-}
+await pack()
+const failures = await each(packages, 2, async ({ exports, name }) => {
+  const found = []
+  const look = (command, args) => run(command, args).catch(({ message }) => found.push(message))
+  await look("publint", ["run", tarball(name), "--strict"])
+  if (exports !== undefined) await look("attw", [tarball(name), "--profile", "esm-only"])
+  return found
+})
+for (const message of failures.flat()) console.log(message)
+if (failures.flat().length > 0) process.exitCode = 1

@@ -1,9 +1,10 @@
 // Installs the packed command line as a stranger would and runs it on the oldest Node that packages promise to run on,
 // from npm: it starts, keeps a run in SQLite without a warning, and finds its Python sources.
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
+import { tarball } from "./packed.mjs"
 
 const oldest = "22.19.0"
 const folder = mkdtempSync(join(tmpdir(), "gleitzeit-smoke-"))
@@ -28,9 +29,7 @@ const expect = (what, holds, seen) => {
 
 try {
   writeFileSync(join(folder, "package.json"), "{}")
-  run("pnpm", ["pack", "--pack-destination", folder], { cwd: resolve("packages/cli") })
-  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"))
-  run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`, `node@${oldest}`])
+  run("npm", ["install", "--no-audit", "--no-fund", tarball("gleitzeit"), `node@${oldest}`])
   const node = join(folder, "node_modules/node/bin/node")
   const bin = join(folder, "node_modules/gleitzeit/dist/bin.js")
   const gleitzeit = (...args) => run(node, [bin, ...args])

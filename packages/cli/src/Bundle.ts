@@ -1,28 +1,39 @@
 /** What this program is made of: the store and the providers that the settings name, and the engine on top of them. */
 import {
+  Backend,
   BuiltIn,
   Executor,
+  type Failure,
   Files,
   Gleitzeit,
+  type Json,
+  type KeyValues,
+  type Leases,
   LlmV1,
   MemoryStore,
+  type Plugin,
+  Plugins,
   Provider,
   Providers,
   PythonV1,
-  Secrets,
-  Settings,
-  Simulator
+  type Settings,
+  Simulator,
+  type Store
 } from "@gleitzeit/core"
 import { Effect, Layer } from "effect"
+import * as Registry from "@gleitzeit/provider-remote/Registry"
+import { existsSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { Flag } from "./Cli.ts"
-import * as LazyProvider from "./LazyProvider.ts"
 import * as Machine from "./Machine.ts"
+import { inFolder } from "./Remembered.ts"
+import * as SecretFile from "./SecretFile.ts"
 import { version } from "./Version.ts"
 
 export interface Options {
   /** `none`: for what touches no run. */
   readonly store: "given" | "none"
-  /** `llm`: the simulator instead of Ollama. `auto`: beside it, for when it does not answer. */
+  /** `llm`: the simulator instead of every provider of `llm/v1`. `auto`: beside them, for when none answers. */
   readonly simulate?: "llm" | "auto" | undefined
 }
 
@@ -36,18 +47,33 @@ export const layer = (options: Options) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const settings = yield* Machine.settings
+      const except = options.simulate === "llm" ? [LlmV1.LlmV1.id] : []
       const providers = Layer.mergeAll(
         BuiltIn.layer,
-        python(settings),
-        options.simulate === "llm" ? simulator("always") : ollama(settings),
-        options.simulate === "auto" ? simulator("unavailable") : Layer.empty
+        Plugins.layer({
+          plugins: entries(settings.providers),
+          from: settings.folder,
+          bundled,
+          except,
+          memory: inFolder(settings.data)
+        }),
+        options.simulate === undefined
+          ? Layer.empty
+          : Simulator.layer({ when: options.simulate === "llm" ? "always" : "unavailable" })
       ).pipe(Layer.provideMerge(Providers.layer))
       const { owner, store } = options.store === "none" ? inMemory : yield* kept(settings)
+      const registered =
+        options.store === "given"
+          ? Registry.layer()
+          : isThere(settings)
+            ? Registry.layer().pipe(Layer.provide((yield* kept(settings)).store))
+            : Layer.empty
       return Gleitzeit.layer({ scope: process.cwd(), engine: version, ...owner }).pipe(
         Layer.provide(Executor.layerLocal),
+        Layer.provideMerge(registered),
         Layer.provideMerge(providers),
-        Layer.provide(Secrets.layer),
-        Layer.provide(Files.layer()),
+        Layer.provide(SecretFile.layer(settings)),
+        Layer.provide(Files.layer({ roots: settings.roots.value })),
         Layer.provideMerge(store)
       )
     })
@@ -55,44 +81,71 @@ export const layer = (options: Options) =>
 
 // internal
 
+/** Whether somebody may have registered a provider: to look, no store is made. */
+const isThere = ({ store: { value: url } }: Settings.Settings): boolean =>
+  url._tag === "Other" || (url._tag === "Sqlite" && existsSync(url.filename))
+
 /** A part of the program that is loaded when it is needed. */
 const part = <A>(load: () => Promise<A>): Effect.Effect<A> => Effect.promise(load)
 
-const inMemory = { store: MemoryStore.layer, owner: {} }
+interface Kept {
+  readonly store: Layer.Layer<Store.Store | Leases.Leases | KeyValues.KeyValues, Failure.Failure>
+  readonly owner: { readonly owner?: string }
+}
+
+const inMemory: Kept = { store: MemoryStore.layer, owner: {} }
 
 /** The store, and who this process is in it: others can tell at once when it is gone. */
-const kept = (settings: Settings.Settings) =>
+const kept = (settings: Settings.Settings): Effect.Effect<Kept> =>
   Effect.gen(function* () {
     const url = settings.store.value
-    if (url._tag === "Memory") return inMemory
-    const { Owner, SqliteStore } = yield* part(() => import("@gleitzeit/store-sqlite"))
-    return {
-      store: SqliteStore.layer({ filename: url.filename, durability: settings.durability.value }),
-      owner: { owner: yield* Owner.current }
+    switch (url._tag) {
+      case "Memory":
+        return inMemory
+      case "Sqlite": {
+        const { Owner, SqliteStore } = yield* part(() => import("@gleitzeit/store-sqlite"))
+        return {
+          store: SqliteStore.layer({ filename: url.filename, durability: settings.durability.value }),
+          owner: { owner: yield* Owner.current }
+        }
+      }
+      case "Other": {
+        const [entry] = entries(settings.stores).filter(({ name }) => name === url.scheme)
+        const plugin = entry ?? { name: url.scheme, use: url.scheme, options: {} }
+        return { store: Backend.layer(Plugins.store(plugin, url.url, { from: settings.folder })), owner: {} }
+      }
     }
   })
 
-const simulator = (when: Simulator.Options["when"]) => Simulator.layer({ when })
+const entries = (all: Settings.Settings["providers"]): ReadonlyArray<Plugins.Entry> =>
+  Object.entries(all).map(([name, { options, use }]) => ({
+    name,
+    use: use.value,
+    options: Object.fromEntries(Object.entries(options).map(([key, { value }]) => [key, value])),
+    origins: Object.fromEntries(Object.entries(options).map(([key, { from }]) => [key, from]))
+  }))
 
-const ollama = (settings: Settings.Settings) =>
-  LazyProvider.layer({
-    name: "ollama",
-    protocol: LlmV1.LlmV1,
-    capabilities: { ...Provider.noCapabilities, streaming: true, caching: true },
-    load: Effect.map(
-      part(() => import("@gleitzeit/provider-ollama")),
-      ({ OllamaProvider }) => OllamaProvider.layer({ url: settings.ollama.value })
-    )
-  })
+const capabilities = { ...Provider.noCapabilities, streaming: true, caching: true }
 
-const python = (settings: Settings.Settings) =>
-  LazyProvider.layer({
-    name: "python",
-    protocol: PythonV1.PythonV1,
-    capabilities: { ...Provider.noCapabilities, streaming: true, caching: true },
-    load: Effect.map(
-      part(() => import("@gleitzeit/provider-python")),
-      ({ PythonProvider }) =>
-        PythonProvider.layer(settings.python.value === undefined ? {} : { command: settings.python.value })
-    )
-  })
+/** The kinds of providers that come with the program, as a configuration names them under `use`. */
+const bundled: { readonly [kind: string]: Plugins.Bundled } = {
+  ollama: {
+    load: defaultOf(() => import("@gleitzeit/provider-ollama")),
+    known: { protocol: LlmV1.LlmV1, capabilities, concurrency: atOnce(4) }
+  },
+  python: {
+    load: defaultOf(() => import("@gleitzeit/provider-python")),
+    known: { protocol: PythonV1.PythonV1, capabilities, concurrency: atOnce(availableParallelism()) }
+  },
+  remote: { load: defaultOf(() => import("@gleitzeit/provider-remote")) }
+}
+
+function defaultOf(load: () => Promise<{ readonly default: Plugin.Plugin }>): Effect.Effect<Plugin.Plugin> {
+  return Effect.map(part(load), (module) => module.default)
+}
+
+/** What the option says; one that cannot be used is told when the provider starts. */
+function atOnce(byDefault: number): (options: Json.JsonObject) => number {
+  return ({ concurrency }) =>
+    Number.isInteger(concurrency) && Number(concurrency) >= 1 ? Number(concurrency) : byDefault
+}

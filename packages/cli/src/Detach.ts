@@ -20,8 +20,9 @@ export interface Options {
 
 /** Fails when the store ends with this process. */
 export const possible = Effect.gen(function* () {
-  const { store } = yield* Machine.settings
-  if (logs(store.value) !== undefined) return
+  const settings = yield* Machine.settings
+  const { store } = settings
+  if (logs(settings) !== undefined) return
   return yield* new UsageError({
     issue: `--detach: ${Settings.showStore(store.value)} ends with this process; --store sqlite:PATH keeps runs in a file`
   })
@@ -29,9 +30,10 @@ export const possible = Effect.gen(function* () {
 
 /** Returns once the process is there; gives the file it writes to. */
 export const start = Effect.fn("gleitzeit.detach")(function* ({ run, secrets, simulate }: Options) {
-  const { store } = yield* Machine.settings
+  const settings = yield* Machine.settings
+  const { store } = settings
   const resume = yield* Invocation.of("resume", run)
-  const log = logOf(store.value, run)
+  const log = logOf(settings, run)
   const refuse = (reason: string) =>
     new UsageError({ issue: `--detach: cannot start a process: ${reason}; the run is there, go on with: ${resume}` })
   if (log === undefined) return yield* refuse("the store ends with this one")
@@ -41,8 +43,8 @@ export const start = Effect.fn("gleitzeit.detach")(function* ({ run, secrets, si
     process.argv[1] ?? "",
     "resume",
     run,
-    "--store",
-    Settings.showStore(store.value),
+    // what a plug-in's URL holds stands in a file or in the environment, and other users see this line
+    ...(store.value._tag !== "Other" || store.from === "--store" ? ["--store", Settings.showStore(store.value)] : []),
     ...(simulate === undefined ? [] : ["--simulate", simulate]),
     ...(given ? ["--inputs", "-"] : []),
     ...(yield* ownFlags)
@@ -70,9 +72,9 @@ export const start = Effect.fn("gleitzeit.detach")(function* ({ run, secrets, si
 
 /** Of a run that is removed. There need not be one. */
 export const removeLog = (run: string) =>
-  Effect.flatMap(Machine.settings, ({ store }) =>
+  Effect.flatMap(Machine.settings, (settings) =>
     Effect.sync(() => {
-      const log = logOf(store.value, run)
+      const log = logOf(settings, run)
       if (log !== undefined) rmSync(log, { force: true })
     })
   )
@@ -80,17 +82,24 @@ export const removeLog = (run: string) =>
 // internal
 
 /** The folder of such files. */
-const logs = (store: Settings.StoreUrl): string | undefined =>
-  store._tag === "Memory" || store.filename === ":memory:" ? undefined : join(dirname(store.filename), "logs")
+const logs = ({ data, store: { value } }: Settings.Settings): string | undefined => {
+  if (value._tag === "Other") return join(data, "logs")
+  return value._tag === "Memory" || value.filename === ":memory:" ? undefined : join(dirname(value.filename), "logs")
+}
 
-const logOf = (store: Settings.StoreUrl, run: string): string | undefined => {
-  const folder = logs(store)
+const logOf = (settings: Settings.Settings, run: string): string | undefined => {
+  const folder = logs(settings)
   return folder === undefined ? undefined : join(folder, `${run}.log`)
 }
 
 /** What this command line was given besides the store. */
 const ownFlags = Effect.gen(function* () {
-  const texts = { durability: yield* Flags.Durability, ollama: yield* Flags.Ollama, python: yield* Flags.Python }
+  const texts = {
+    config: yield* Flags.Config,
+    durability: yield* Flags.Durability,
+    ollama: yield* Flags.Ollama,
+    python: yield* Flags.Python
+  }
   const switches = { verbose: yield* Flags.Verbose, quiet: yield* Flags.Quiet, debug: yield* Flags.Debug }
   return [
     ...Object.entries(texts).flatMap(([name, value]) => (Option.isNone(value) ? [] : [`--${name}`, value.value])),

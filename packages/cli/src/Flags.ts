@@ -39,10 +39,18 @@ export const NoColor = GlobalFlag.Setting("no-color")({
   )
 })
 
+export const Config = GlobalFlag.Setting("config")({
+  flag: Flag.String("config").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The project's configuration (default: gleitzeit.config.ts, .yaml or .json, here or above)"),
+    Flag.optional
+  )
+})
+
 export const Store = GlobalFlag.Setting("store")({
   flag: Flag.String("store").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("Where runs are kept: memory: or sqlite:PATH"),
+    Flag.withDescription("Where runs are kept: memory:, sqlite:PATH or a URL of a configured store"),
     Flag.optional
   )
 })
@@ -71,7 +79,7 @@ export const Python = GlobalFlag.Setting("python")({
   )
 })
 
-export const all = [Json, Verbose, Quiet, Debug, NoColor, Store, Durability, Ollama, Python] as const
+export const all = [Json, Verbose, Quiet, Debug, NoColor, Config, Store, Durability, Ollama, Python] as const
 
 /** As they are written, for whoever mistypes one. */
 export const names: ReadonlyArray<string> = all.map(({ id }) => `--${id}`)

@@ -1,11 +1,13 @@
-/** Command lines that people are told to type: with the store that this one was given, quoted for a shell. */
+/** Command lines that people are told to type: with the configuration and the store that this one was given, quoted for a shell. */
 import { Effect, Option } from "effect"
 import * as Flags from "./Flags.ts"
 
 /** `gleitzeit resume 01K…` */
 export const of = (...words: ReadonlyArray<string>) =>
-  Effect.map(Flags.Store, (store) => {
-    const given = Option.isNone(store) ? [] : ["--store", store.value]
+  Effect.gen(function* () {
+    const given = Object.entries({ config: yield* Flags.Config, store: yield* Flags.Store }).flatMap(([name, value]) =>
+      Option.isNone(value) ? [] : [`--${name}`, value.value]
+    )
     return ["gleitzeit", ...words, ...given].map(quoted).join(" ")
   })
 

@@ -26,6 +26,13 @@ export interface Signs {
   /** Between facts. */
   readonly dot: string
   readonly ellipsis: string
+  /** Of a tree: where a branch begins, where the last one does, to its leaf, beside what hangs on others. */
+  readonly branch: string
+  readonly last: string
+  readonly leaf: string
+  readonly trunk: string
+  /** Between the ends of a range. */
+  readonly to: string
   /** One after the other. */
   readonly spinner: ReadonlyArray<string>
 }
@@ -65,6 +72,11 @@ const unicode: Signs = {
   warning: "!",
   dot: "·",
   ellipsis: "…",
+  branch: "├",
+  last: "└",
+  leaf: "─",
+  trunk: "│",
+  to: "–",
   spinner: ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 }
 
@@ -79,5 +91,10 @@ const ascii: Signs = {
   warning: "!",
   dot: "-",
   ellipsis: "~",
+  branch: "|",
+  last: "`",
+  leaf: "-",
+  trunk: "|",
+  to: "-",
   spinner: ["|", "/", "-", "\\"]
 }

@@ -5,11 +5,13 @@ import { call } from "./commands/call.ts"
 import { cancel } from "./commands/cancel.ts"
 import { check } from "./commands/check.ts"
 import { completions } from "./commands/completions.ts"
+import { config } from "./commands/config.ts"
 import { doctor } from "./commands/doctor.ts"
 import { fork } from "./commands/fork.ts"
 import { logs } from "./commands/logs.ts"
 import { ls } from "./commands/ls.ts"
 import { pause } from "./commands/pause.ts"
+import { plan } from "./commands/plan.ts"
 import { protocols } from "./commands/protocols.ts"
 import { providers } from "./commands/providers.ts"
 import { respond } from "./commands/respond.ts"
@@ -18,6 +20,7 @@ import { resume } from "./commands/resume.ts"
 import { retry } from "./commands/retry.ts"
 import { rm } from "./commands/rm.ts"
 import { run } from "./commands/run.ts"
+import { schema } from "./commands/schema.ts"
 import { show } from "./commands/show.ts"
 import { signal } from "./commands/signal.ts"
 import { step } from "./commands/step.ts"
@@ -29,10 +32,13 @@ import * as Output from "./Output.ts"
 export const gleitzeit = Command.make("gleitzeit").pipe(
   Command.withDescription("Durable workflows of LLM, Python and custom tasks"),
   Command.withSubcommands([
-    { group: "Run", commands: [run, check, call] },
+    { group: "Run", commands: [run, check, plan, call] },
     { group: "Read", commands: [ls, show, logs, watch, result] },
     { group: "Steer", commands: [resume, respond, signal, pause, step, cancel, retry, fork, rm] },
-    { group: "Look around", commands: [providers, protocols, doctor, completions(Effect.suspend(whole))] }
+    {
+      group: "Look around",
+      commands: [providers, protocols, schema, config, doctor, completions(Effect.suspend(whole))]
+    }
   ]),
   Command.provide(Output.logging.pipe(Layer.provideMerge(Output.layer(Machine.speech)))),
   Command.withGlobalFlags(Flags.all)

@@ -38,6 +38,7 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
     ),
     (folder) => {
       const environment = {
+        HOME: folder,
         XDG_DATA_HOME: join(folder, "data"),
         LANG: "C.UTF-8",
         PATH: process.env["PATH"] ?? "",

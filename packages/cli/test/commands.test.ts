@@ -500,7 +500,10 @@ tasks:
         python: "ok",
         ollama: "failed"
       })
-      assert.deepStrictEqual(settings.ollama, { value: "http://127.0.0.1:9", from: "GLEITZEIT_OLLAMA_URL" })
+      assert.deepStrictEqual(settings.providers.ollama.options.endpoint, {
+        value: "http://127.0.0.1:9",
+        from: "GLEITZEIT_OLLAMA_URL"
+      })
       const listed = json(yield* gz("providers", "--json"))
       assert.deepStrictEqual(
         listed.providers.map(({ name }: { name: string }) => name),

@@ -7,6 +7,7 @@ import { type At, collector, type Say, sorted } from "./Complaints.ts"
 import type { Contract } from "./Contract.ts"
 import { type Diagnostic, nearest } from "./Diagnostic.ts"
 import { maxNesting } from "./DocumentFile.ts"
+import { form } from "./FormCheck.ts"
 import * as NestedCheck from "./NestedCheck.ts"
 import { cycle } from "./Plan.ts"
 import * as Reference from "./Reference.ts"
@@ -23,7 +24,12 @@ export const check = (parsed: Parsed, contracts: ReadonlyArray<Contract> | undef
   if (workflow === undefined) return sorted(parsed.diagnostics)
   const diagnostics = [...parsed.diagnostics]
   const catalog = CallCheck.catalog(contracts ?? [])
-  const known = { catalog, calls: contracts !== undefined, broken: parsed.draft?.broken ?? new Set() }
+  const known = {
+    catalog,
+    calls: contracts !== undefined,
+    broken: parsed.draft?.broken ?? new Set<string>(),
+    isRead: parsed.locateKey !== undefined
+  }
   level(CallCheck.adopt(workflow, catalog), [], undefined, known, collector(parsed, diagnostics))
   return sorted(diagnostics, parsed.file)
 }
@@ -39,6 +45,8 @@ interface Known {
   /** Whether it is known what can be called. */
   readonly calls: boolean
   readonly broken: ReadonlySet<string>
+  /** The reader has seen it. */
+  readonly isRead: boolean
 }
 
 /** One workflow, then those nested in it. `place`: the numbers of the tasks it is nested in. */
@@ -53,11 +61,12 @@ const level = (
   const say: Say = place.length === 0 ? sayAt : (at, ...rest) => sayAt({ ...at, path: [...path, ...at.path] }, ...rest)
   const broken = (number: number) => known.broken.has([...place, number].join("/"))
   const graph = graphOf(workflow)
+  if (!known.isRead) form(workflow, say)
   if (known.calls) CallCheck.calls(workflow, known.catalog, broken, say)
   CallCheck.caches(workflow, known.catalog, say)
   NestedCheck.misplaced(workflow, say)
   NestedCheck.given(workflow, broken, say)
-  references(workflow, known.catalog.methods, outer, graph.depend, say)
+  references(workflow, known.catalog, outer, graph.depend, say)
   declared(workflow, graph.depend, say)
   selves(workflow, graph.edges, say)
   cycles(workflow, graph.edges, say)

@@ -1,9 +1,9 @@
 /**
  * CEL: conditions and `foreach` expressions, compiled once. Names of tasks and roots, and `${...}`, become variables
- * of the expression, never text of it. The only file that knows the CEL library.
+ * of the expression, never text of it.
  */
-import { Environment, EvaluationError, ParseError, TypeError } from "@marcbachmann/cel-js"
 import { Result, type Schema } from "effect"
+import { environment, isCelError } from "./Cel.ts"
 import { ConditionFailed } from "./Errors.ts"
 import {
   type Chain,
@@ -59,11 +59,13 @@ export const compile = (
   secretInputs: ReadonlySet<string> = new Set()
 ): Condition => {
   const { references, run, ...program } = bind(expression, names, secretInputs)
-  const problems = program.problems.toSorted((a, b) => a.offset - b.offset)
+  const problems =
+    program.problems.length < 2 ? program.problems : program.problems.toSorted((a, b) => a.offset - b.offset)
   const [problem] = problems
-  const spoken = references.flatMap(({ reference }) => reference.alternatives)
-  const shown = expression.length > 200 ? `${expression.slice(0, 199)}…` : expression
-  const fail = (issue: string) => Result.fail(new ConditionFailed({ expression: shown, issue }))
+  const fail = (issue: string) => {
+    const shown = expression.length > 200 ? `${expression.slice(0, 199)}…` : expression
+    return Result.fail(new ConditionFailed({ expression: shown, issue }))
+  }
   const value = (scope: Reference.Scope): Result.Result<unknown, ConditionFailed> => {
     if (problem !== undefined) return fail(withSuggestion(problem))
     try {
@@ -75,9 +77,16 @@ export const compile = (
   return {
     problems,
     references,
-    tasks: unique(references.flatMap(({ reference }) => Reference.tasks(reference))),
-    needs: unique(references.flatMap(({ optional, reference }) => (optional ? [] : Reference.needs(reference)))),
-    roots: unique(spoken.flatMap((one) => (one.kind === "root" ? [one.root] : []))),
+    get tasks() {
+      return unique(references.flatMap(({ reference }) => Reference.tasks(reference)))
+    },
+    get needs() {
+      return unique(references.flatMap(({ optional, reference }) => (optional ? [] : Reference.needs(reference))))
+    },
+    get roots() {
+      const spoken = references.flatMap(({ reference }) => reference.alternatives)
+      return unique(spoken.flatMap((one) => (one.kind === "root" ? [one.root] : [])))
+    },
     evaluate: (scope) => {
       const result = value(scope)
       if (Result.isFailure(result)) return Result.fail(result.failure)
@@ -99,40 +108,12 @@ export const compile = (
 
 // internal
 
-/**
- * Made for the first expression there is: most programs have none, and making it takes 5 ms. JSON numbers are doubles,
- * literals are integers: without the operators here `rows[0] + 1` has no meaning in CEL.
- */
-const environment = (): Environment => (made ??= makeEnvironment())
-
-let made: Environment | undefined
-
-const makeEnvironment = (): Environment => {
-  const environment = new Environment({
-    unlistedVariablesAreDyn: true,
-    enableOptionalTypes: true,
-    homogeneousAggregateLiterals: false
-  })
-  const operators: ReadonlyArray<readonly [string, (a: number, b: number) => number]> = [
-    ["+", (a, b) => a + b],
-    ["-", (a, b) => a - b],
-    ["*", (a, b) => a * b],
-    ["/", (a, b) => a / b],
-    ["%", (a, b) => a % b]
-  ]
-  for (const [sign, apply] of operators) {
-    const mixed = (a: number | bigint, b: number | bigint) => apply(Number(a), Number(b))
-    environment.registerOperator(`double ${sign} int: double`, mixed)
-    environment.registerOperator(`int ${sign} double: double`, mixed)
-    if (sign === "%") environment.registerOperator("double % double: double", mixed)
-  }
-  return environment
-}
-
 /** A reference the expression speaks of; `optional`: it is well without a value. */
 export interface Spoken {
   readonly reference: Reference.Reference
   readonly optional: boolean
+  /** The last step of its path may find nothing. */
+  readonly asks?: boolean
 }
 
 interface Program {
@@ -153,7 +134,7 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
   }
   const masked = mask(expression, names)
   problems.push(...masked.problems)
-  const variables = {}
+  const declared: Array<readonly [name: string, spoken: Spoken, keys: ReadonlyArray<string | bigint>]> = []
   const unbound = new Map(masked.references.map((reference) => [reference.offset, reference]))
 
   const unknown = (offset: number, one: { readonly issue: string; readonly suggestion?: string }) => {
@@ -170,14 +151,10 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
       if (secret) problems.push({ offset, message: "a secret cannot be looked at in an expression" })
     }
   }
-  const declare = (node: Id, read: (scope: Reference.Scope) => unknown) => {
+  const declare = (node: Id, spoken: Spoken, keys: ReadonlyArray<string | bigint>) => {
     // what no expression can spell
     const name = `$${node.start}`
-    Object.defineProperty(variables, name, {
-      get(this: { readonly scope: Reference.Scope }) {
-        return read(this.scope)
-      }
-    })
+    declared.push([name, spoken, keys])
     rename(node, name)
   }
 
@@ -187,7 +164,7 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
       unbound.delete(node.start)
       const spoken = { reference: written, optional: false }
       speak(node.start, spoken)
-      declare(node, reading(spoken, []))
+      declare(node, spoken, [])
       return chain.steps.length === 0 ? written : undefined
     }
     if (locals.has(node.args)) return undefined
@@ -203,8 +180,8 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
     // a step that may be missing is the last of the chain; behind it the library looks for itself
     const reference = { raw: expression.slice(node.start, chain.end), offset: node.start, alternatives: [one] }
     const steps = isResult(one) ? one.path.length : 0
-    speak(node.start, { reference, optional: chain.optional && steps === 1 })
-    declare(node, reading({ reference, optional: chain.optional }, keys))
+    speak(node.start, { reference, optional: chain.optional && steps === 1, asks: chain.optional })
+    declare(node, { reference, optional: chain.optional }, keys)
     return chain.optional || chain.open ? undefined : reference
   }
 
@@ -234,11 +211,29 @@ const bind = (expression: string, names: Reference.Names, secretInputs: Readonly
     const check = problems.length === 0 ? parsed.check() : undefined
     if (check?.error !== undefined) throw check.error
     if (whole !== undefined) return done(reading({ reference: whole, optional: false }, []))
-    return done((scope) => parsed(Object.assign(Object.create(variables), { scope })))
+    // most expressions are looked at, and never evaluated
+    let variables: object | undefined
+    return done((scope) => parsed(Object.assign(Object.create((variables ??= variablesOf(declared))), { scope })))
   } catch (error) {
     problems.push(syntaxProblem(expression, error, names))
     return done()
   }
+}
+
+/** Each reads its value when it is asked for. */
+const variablesOf = (
+  declared: ReadonlyArray<readonly [name: string, spoken: Spoken, keys: ReadonlyArray<string | bigint>]>
+): object => {
+  const variables = {}
+  for (const [name, spoken, keys] of declared) {
+    const read = reading(spoken, keys)
+    Object.defineProperty(variables, name, {
+      get(this: { readonly scope: Reference.Scope }) {
+        return read(this.scope)
+      }
+    })
+  }
+  return variables
 }
 
 /**
@@ -313,9 +308,6 @@ const syntaxProblem = (expression: string, error: unknown, names: Reference.Name
     ...(suggestion === undefined ? {} : { suggestion: byKey(suggestion) })
   }
 }
-
-const isCelError = (error: unknown): error is EvaluationError | ParseError | TypeError =>
-  error instanceof EvaluationError || error instanceof ParseError || error instanceof TypeError
 
 /** Without the library's words for what is not known before it runs. */
 const issueOf = (error: unknown): string => {

@@ -5,6 +5,7 @@
 import * as Field from "./Field.ts"
 import * as InputFile from "./InputFile.ts"
 import { found } from "./JsonSchemaWords.ts"
+import { reading } from "./Keys.ts"
 import { expected, folderOf, type Library, nameOf, type Sheet } from "./Library.ts"
 import * as PolicyFile from "./PolicyFile.ts"
 import { type Entry, type List, type Mapping, type Node } from "./Position.ts"
@@ -73,22 +74,23 @@ const document = (node: Mapping, context: Context, outer: TaskFile.Outer | undef
   else if (type !== undefined) {
     complaints.add(type.key, "unknown-key", 'unknown key "type" in a workflow: a task has one, its `method`')
   }
-  Field.flag(given.get("wait_for_completion"), "`wait_for_completion`", complaints)
-  const id = Field.filled(given.get("id"), "`id`", complaints)
-  const name = Field.filled(given.get("name"), "`name`", complaints)
-  const outputs = Field.mapping(given.get("outputs"), "`outputs`", complaints)?.value
+  const { part, value } = reading(given, Spelling.workflow, complaints)
+  value("wait_for_completion")
+  const id = value("id")
+  const name = value("name")
+  const outputs = value("outputs")?.value
   const parts: Omit<Workflow, "tasks"> = {
     ...Field.optional("id", id),
     name: name ?? id ?? outer?.id ?? stem(file) ?? "workflow",
-    ...Field.optional("version", Field.text(given.get("version"), "`version`", complaints)),
-    ...Field.optional("description", Field.text(given.get("description"), "`description`", complaints)),
-    ...Field.optional("tags", Field.strings(given.get("tags"), "`tags`", complaints)),
-    ...Field.optional("metadata", Field.json(given.get("metadata"), "`metadata`", complaints)),
+    ...part("version"),
+    ...part("description"),
+    ...part("tags"),
+    ...part("metadata"),
     ...Field.optional("inputs", InputFile.read(given.get("inputs"), outer !== undefined, complaints)),
-    ...Field.optional("providers", Field.strings(given.get("providers"), "`providers`", complaints)),
-    ...Field.optional("secrets", Field.strings(given.get("secrets"), "`secrets`", complaints)),
-    ...Field.optional("env", Field.strings(given.get("env"), "`env`", complaints)),
-    ...Field.optional("priority", Field.priority(given.get("priority"), "`priority`", complaints)),
+    ...part("providers"),
+    ...part("secrets"),
+    ...part("env"),
+    ...part("priority"),
     ...(outer === undefined ? readLimits(given, context) : {})
   }
   const workflow: Workflow | undefined =
@@ -103,15 +105,18 @@ const document = (node: Mapping, context: Context, outer: TaskFile.Outer | undef
 }
 
 /** What a run has once. */
-const readLimits = (given: Spelling.Fields, { sheet: { complaints } }: Context) => ({
-  ...Field.optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints)),
-  ...Field.optional("fail_fast", Field.flag(given.get("fail_fast"), "`fail_fast`", complaints)),
-  ...Field.optional("max_concurrency", Field.whole(1)(given.get("max_concurrency"), "`max_concurrency`", complaints)),
-  ...Field.optional("budget", PolicyFile.budget(given.get("budget"), complaints))
-})
+const readLimits = (given: Spelling.Fields, { sheet: { complaints } }: Context) => {
+  const { part } = reading(given, Spelling.workflow, complaints)
+  return {
+    ...part("timeout"),
+    ...part("fail_fast"),
+    ...part("max_concurrency"),
+    ...Field.optional("budget", PolicyFile.budget(given.get("budget"), complaints))
+  }
+}
 
 const addMisplaced = (given: Spelling.Fields, { sheet: { complaints } }: Context): void => {
-  for (const key of ["timeout", "max_concurrency", "fail_fast"]) {
+  for (const key of Spelling.ofTheRun) {
     const entry = given.get(key)
     const message = `\`${key}\` belongs to the run's own workflow: a nested one runs under its limits`
     if (entry !== undefined) complaints.add(entry.key, "misplaced-key", message)

@@ -185,11 +185,17 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
     return Executor.of({
       contracts: Effect.flatMap(providers.all, (all) => {
         if (all === onDuty) return Effect.succeed(known.list)
+        let isWhole = true
         return Effect.map(
           // who cannot say what it can do is found out by whoever calls it; the others go on serving
-          Effect.forEach(all, (provider) => Effect.orElseSucceed(provider.contracts, () => nothing)),
+          Effect.forEach(
+            all,
+            (provider) => Effect.catch(provider.contracts, () => Effect.sync(() => ((isWhole = false), nothing))),
+            { concurrency: "unbounded" }
+          ),
           (of) => {
-            onDuty = all
+            // it may be able to the next time
+            if (isWhole) onDuty = all
             if (of.length !== known.of.length || of.some((one, i) => one !== known.of[i]))
               known = { of, list: of.flat() }
             return known.list

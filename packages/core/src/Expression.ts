@@ -32,8 +32,10 @@ export const mask = (expression: string, names: Names): Masked => {
       continue
     }
     const end = quotedEnd(expression, at) ?? commentEnd(expression, at)
-    if (end === undefined) text += expression[at]
-    else if (expression[at] === "/") text += " ".repeat(end - at)
+    if (end === undefined) {
+      special.lastIndex = at + 1
+      text += expression.slice(at, special.exec(expression)?.index ?? expression.length)
+    } else if (expression[at] === "/") text += " ".repeat(end - at)
     else {
       const literal = expression.slice(at, end)
       const inside = /(?<!\$)\$\{/.exec(literal)
@@ -57,7 +59,7 @@ interface Part<Op extends string, Args> {
   readonly end: number
 }
 export type Id = Part<"id", string>
-type Access = Part<"." | ".?", readonly [Node, string]> | Part<"[]" | "[?]", readonly [Node, Node]>
+export type Access = Part<"." | ".?", readonly [Node, string]> | Part<"[]" | "[?]", readonly [Node, Node]>
 type Infix = "!=" | "==" | "in" | "+" | "-" | "*" | "/" | "%" | "<" | "<=" | ">" | ">=" | "||" | "&&"
 export type Node =
   | Id
@@ -175,6 +177,9 @@ export const kindOf = (value: unknown): string => {
 }
 
 // internal
+
+/** Where something may begin that is more than itself. */
+const special = /["'$/]/g
 
 /** Where a string ends that begins here; one that does not end is CEL's to complain about. */
 const quotedEnd = (text: string, from: number): number | undefined => {

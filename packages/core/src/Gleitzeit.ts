@@ -24,6 +24,7 @@ import type { Event } from "./Event.ts"
 import { Executor } from "./Executor.ts"
 import type { Failure } from "./Failure.ts"
 import { Files } from "./Files.ts"
+import * as Forecast from "./Forecast.ts"
 import * as Inputs from "./Inputs.ts"
 import { Journal, type JournalError, layer as layerJournal, write, Writer } from "./Journal.ts"
 import { KeyValues } from "./KeyValues.ts"
@@ -35,6 +36,7 @@ import { Providers } from "./Providers.ts"
 import * as Rerun from "./Rerun.ts"
 import { Reuse } from "./Reuse.ts"
 import * as Run from "./Run.ts"
+import { Secrets } from "./Secrets.ts"
 import { type Page, type RunQuery, type RunSummary, Store } from "./Store.ts"
 import { ulid } from "./Ulid.ts"
 import { version } from "./Version.ts"
@@ -89,6 +91,14 @@ export class Gleitzeit extends Context.Service<
   {
     /** Everything wrong with a file, against what can be called from here. */
     readonly check: (source: WorkflowFile.Source) => Effect.Effect<Checked, Failure>
+    /**
+     * What a run would do, what of it is kept already, what it lacks and what it uses at most. Creates nothing, calls no
+     * method: providers are asked how they are and what they know of a call.
+     */
+    readonly plan: (
+      workflow: Workflow,
+      options?: Forecast.Options
+    ) => Effect.Effect<Forecast.Forecast, Failure | InvalidWorkflow | InvalidInputs>
     /** `submit`, then `wait`. Interrupted, it stops driving and leaves the run to be resumed. */
     readonly run: (workflow: Workflow, options?: RunOptions) => Effect.Effect<Run.Outcome, RunError>
     /** Creates a run and drives it for as long as the layer lives. Returns its id once it is durable. */
@@ -169,7 +179,7 @@ const many = 100
 
 export const layer = (
   options: Options = {}
-): Layer.Layer<Gleitzeit, never, Store | Leases | KeyValues | Executor | Providers | Files> =>
+): Layer.Layer<Gleitzeit, never, Store | Leases | KeyValues | Executor | Providers | Files | Secrets> =>
   Layer.suspend(() => {
     const feed = new Feed()
     return Layer.effect(Gleitzeit, make(options, feed)).pipe(
@@ -190,6 +200,7 @@ const make = Effect.fnUntraced(function* (
   const executor = yield* Executor
   const files = yield* Files
   const providers = yield* Providers
+  const secrets = yield* Secrets
   const journal = yield* Journal
   const clock = yield* Clock.Clock
   const owner = options.owner ?? ulid(clock.currentTimeMillisUnsafe())
@@ -197,12 +208,29 @@ const make = Effect.fnUntraced(function* (
   const proved = new WeakSet<Workflow>()
   if (recover) yield* Effect.forkScoped(custody.recover(scope))
 
+  /** Who may be missing where nobody serves a method: a plug-in that cannot be loaded says why. */
+  const explained = (diagnostics: ReadonlyArray<Diagnostic>): Effect.Effect<ReadonlyArray<Diagnostic>> =>
+    diagnostics.every(({ code }) => code !== "no-provider")
+      ? Effect.succeed(diagnostics)
+      : Effect.gen(function* () {
+          const silent: Array<string> = []
+          for (const { contracts, name } of yield* providers.all) {
+            const said = yield* Effect.result(contracts)
+            if (Result.isFailure(said)) silent.push(`; "${name}" cannot be asked: ${said.failure.message}`)
+          }
+          return diagnostics.map((one) =>
+            one.code === "no-provider" ? { ...one, message: one.message + silent.join("") } : one
+          )
+        })
+
   const prove = (workflow: Workflow, contracts: ReadonlyArray<Contract>) =>
     Effect.suspend(() => {
       if (proved.has(workflow)) return Effect.void
       const diagnostics = Check.check({ workflow, diagnostics: [], locate: () => ({ line: 1, column: 1 }) }, contracts)
       if (diagnostics.some(({ severity }) => severity === "error"))
-        return Effect.fail(new InvalidWorkflow({ diagnostics }))
+        return Effect.flatMap(explained(diagnostics), (diagnostics) =>
+          Effect.fail(new InvalidWorkflow({ diagnostics }))
+        )
       proved.add(workflow)
       return Effect.void
     })
@@ -319,11 +347,17 @@ const make = Effect.fnUntraced(function* (
         const contracts = yield* executor.contracts
         const parsed = yield* WorkflowFile.load(source, files.read)
         const workflow = parsed.workflow && Check.adopt(parsed.workflow, contracts)
-        const diagnostics = Check.check({ ...parsed, workflow }, contracts)
+        const diagnostics = yield* explained(Check.check({ ...parsed, workflow }, contracts))
         const wrong = diagnostics.some(({ severity }) => severity === "error")
         if (workflow !== undefined && !wrong) proved.add(workflow)
         return { workflow: wrong ? undefined : workflow, diagnostics, locate: parsed.locate }
       }),
+    plan: Effect.fn("Gleitzeit.plan")(function* (workflow, planOptions) {
+      const contracts = yield* executor.contracts
+      yield* prove(workflow, contracts)
+      const sources = { executor, providers, secrets, files, keyValues }
+      return yield* Forecast.make(sources, custody.planOf(workflow, contracts), contracts, planOptions)
+    }),
     run,
     submit,
     resume: Effect.fnUntraced(function* (id, { inputs = {} } = {}) {
@@ -436,7 +470,9 @@ const make = Effect.fnUntraced(function* (
     health: Effect.flatMap(providers.all, (all) =>
       Effect.forEach(
         all,
-        ({ health, name, protocol }) => Effect.map(health, (health) => ({ name, protocol, health })),
+        // its protocol is read last: a plug-in may be loaded by being asked
+        (provider) =>
+          Effect.map(provider.health, (health) => ({ name: provider.name, protocol: provider.protocol, health })),
         { concurrency: "unbounded" }
       )
     )

@@ -6,7 +6,7 @@ import * as Field from "./Field.ts"
 import { check } from "./JsonSchemaCheck.ts"
 import { found, or } from "./JsonSchemaWords.ts"
 import type { Entry, Mapping, Node } from "./Position.ts"
-import { schemaTypes, schemaWords } from "./Spelling.ts"
+import { inputName, schemaTypes, schemaWords } from "./Spelling.ts"
 import type { Input } from "./Workflow.ts"
 
 /** `nested`: of a workflow that another gives its inputs to. */
@@ -19,7 +19,7 @@ export const read = (
   if (node === undefined) return undefined
   const inputs: Array<readonly [string, Input]> = []
   for (const [name, entry] of node.entries) {
-    if (!/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name)) {
+    if (!inputName.test(name)) {
       const expected = "a letter or _ first, then letters, digits, _ and -"
       complaints.add(entry.key, "invalid-name", `"${name}" is no name for an input, expected ${expected}`)
     }

@@ -223,14 +223,15 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
   if (keyword === "false") {
     const key = String(unit.path.at(-1) ?? "")
     const owner = wordAt(context.schema, unit.location.replace(/\/[^/]*\/false$/, ""))
-    const known = isRecord(owner) && isRecord(owner["properties"]) ? Object.keys(owner["properties"]) : []
+    const properties = isRecord(owner) && isRecord(owner["properties"]) ? owner["properties"] : {}
+    const patterns = isRecord(owner) && isRecord(owner["patternProperties"]) ? owner["patternProperties"] : {}
+    const said = [
+      ...(Object.hasOwn(properties, key) ? [properties[key]] : []),
+      ...Object.keys(patterns).flatMap((pattern) => (new RegExp(pattern, "u").test(key) ? [patterns[pattern]] : []))
+    ]
     // the validator takes a property that is wrong for one that is not known
-    if (
-      known.includes(key) ||
-      (isRecord(owner) && isRecord(owner["patternProperties"]) && matchesAny(key, owner["patternProperties"]))
-    ) {
-      return undefined
-    }
+    if (said.length > 0 && !said.includes(false)) return undefined
+    const known = Object.keys(properties).filter((name) => properties[name] !== false)
     const suggestion = nearest(key, known)
     return {
       path: pathOf(unit, context),
@@ -258,9 +259,6 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     ...(suggestion === undefined ? {} : { suggestion })
   }
 }
-
-const matchesAny = (key: string, patterns: Record<string, unknown>): boolean =>
-  Object.keys(patterns).some((pattern) => new RegExp(pattern, "u").test(key))
 
 /** Steps into lists are numbers. */
 const pathOf = ({ path }: Unit, { value }: Context): ReadonlyArray<string | number> => {

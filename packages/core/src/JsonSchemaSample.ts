@@ -15,20 +15,22 @@ export interface Options {
 
 /** Optional properties are filled in too, but not deep down. What refers to itself without end becomes null. */
 export const sample = (schema: Schema.Json, options: Options): Schema.Json =>
-  value(isObject(schema) ? schema : {}, { ...options, root: schema }, 0, 0)
+  value(isObject(schema) ? schema : {}, { ...options, root: schema, made: { count: 0 } }, 0, 0)
 
 // internal
 
-type Context = Options & { readonly root: Schema.Json }
+type Context = Options & { readonly root: Schema.Json; readonly made: { count: number } }
 
 /** Below this depth only required properties are filled in. */
 const shallow = 4
 /** Below this depth everything is null. */
 const bottom = 24
+/** Behind so many values everything is null: what refers to itself twice doubles at each depth. */
+const enough = 10_000
 
 /** `index` makes the items of a list differ. */
 const value = (written: JsonObject, context: Context, depth: number, index: number): Schema.Json => {
-  if (depth > bottom) return null
+  if (depth > bottom || ++context.made.count > enough) return null
   const schema = flat(written, context.root, 0)
   if (schema["const"] !== undefined) return schema["const"]
   const choices = list(schema["enum"])

@@ -6,12 +6,19 @@ import { secretInput } from "./InputFile.ts"
 import { check } from "./JsonSchemaCheck.ts"
 import { some } from "./JsonSchemaWords.ts"
 import * as Lookup from "./Lookup.ts"
+import { besideWorkflow } from "./Spelling.ts"
 import type { Task, Workflow } from "./Workflow.ts"
 
 /** What a run has once, and what cannot be given: the reader refuses it, a workflow that was never a document has it. */
 export const misplaced = ({ tasks }: Workflow, say: Say): void => {
-  for (const [number, { workflow }] of tasks.entries()) {
+  for (const [number, task] of tasks.entries()) {
+    const { workflow } = task
     if (workflow === undefined) continue
+    for (const [key, remedy] of besideWorkflow) {
+      if (own.has(key) || !Object.hasOwn(task, key)) continue
+      const message = `\`${key}\` cannot stand beside \`workflow\`: ${remedy}`
+      say({ path: ["tasks", number, key], key: true }, "misplaced-key", message)
+    }
     const path = ["tasks", number, "workflow"]
     for (const key of ["timeout", "max_concurrency", "fail_fast", "budget"] as const) {
       const message = `\`${key}\` belongs to the run's own workflow: a nested one runs under its limits`
@@ -35,6 +42,9 @@ export const given = (workflow: Workflow, broken: (task: number) => boolean, say
 }
 
 // internal
+
+/** What the inner form of a nested workflow has in these fields is how it says that it is one, and its inputs. */
+const own = new Set(["method", "protocol", "params"])
 
 const inputs = (
   { params }: Task,

@@ -4,17 +4,16 @@ import * as Field from "./Field.ts"
 import { found } from "./JsonSchemaWords.ts"
 import type { Entry } from "./Position.ts"
 import { standard } from "./Retry.ts"
+import { reading } from "./Keys.ts"
 import {
   budget as budgetKeys,
   cache as cacheKeys,
   fields,
+  maxIterations,
   repeat as repeatKeys,
   retry as retryKeys
 } from "./Spelling.ts"
 import type { Budget, Cache, Repeat, Retry } from "./Workflow.ts"
-
-/** Iterations that a `repeat` may have. */
-export const maxIterations = 1000
 
 /** `former`: what `defaults` says. */
 export const retry = (
@@ -38,21 +37,22 @@ export const retryFields = (entry: Entry | undefined, complaints: Complaints): P
   const node = Field.mapping(entry, "`retry`", complaints)
   if (node === undefined) return undefined
   const given = fields(node, retryKeys, complaints)
-  const exponential = Field.flag(given.get("exponential_backoff"), "`exponential_backoff`", complaints)
-  const backoff = Field.choice("fixed", "linear", "exponential")(given.get("backoff"), "`backoff`", complaints)
+  const { part, value } = reading(given, retryKeys, complaints)
+  const exponential = value("exponential_backoff")
+  const backoff = value("backoff")
   const both = given.get("exponential_backoff")
   if (both !== undefined && backoff !== undefined && (backoff === "exponential") !== exponential) {
     complaints.add(both.key, "duplicate-key", "`exponential_backoff` contradicts `backoff`, expected one of them")
   }
   return {
-    ...Field.optional("max_attempts", Field.whole(1)(given.get("max_attempts"), "`max_attempts`", complaints)),
-    ...Field.optional("delay", Field.duration(0)(given.get("delay"), "`delay`", complaints)),
+    ...part("max_attempts"),
+    ...part("delay"),
     ...Field.optional(
       "backoff",
       backoff ?? (exponential === undefined ? undefined : exponential ? "exponential" : "fixed")
     ),
-    ...Field.optional("max_delay", Field.duration(0)(given.get("max_delay"), "`max_delay`", complaints)),
-    ...Field.optional("jitter", Field.flag(given.get("jitter"), "`jitter`", complaints)),
+    ...part("max_delay"),
+    ...part("jitter"),
     ...Field.optional("on", readFailures(given.get("on"), complaints))
   }
 }
@@ -67,11 +67,9 @@ export const repeat = (entry: Entry | undefined, complaints: Complaints): Repeat
   ] as const) {
     if (!given.has(key)) complaints.add(entry.key, "missing-key", `\`repeat\` has no \`${key}\`: ${meaning}`)
   }
-  const until = Field.expression(given.get("until"), "`until`", complaints)
-  const max = Field.whole(1, maxIterations)(given.get("max"), "`max`", complaints)
-  const onMax = Field.choice("fail", "continue")(given.get("on_max"), "`on_max`", complaints)
+  const { part, value } = reading(given, repeatKeys, complaints)
   // in spite of a complaint: references to `previous` are not wrong because `max` is
-  return { until: until ?? "true", max: max ?? 1, ...Field.optional("on_max", onMax) }
+  return { until: value("until") ?? "true", max: value("max") ?? 1, ...part("on_max") }
 }
 
 /** `undefined`: nothing is kept. */
@@ -84,26 +82,18 @@ export const cache = (entry: Entry | undefined, complaints: Complaints): Cache |
     complaints.add(node, "wrong-type", `\`cache\`: expected ${expected}, found ${found(node.value)}`)
     return undefined
   }
-  const given = fields(node, cacheKeys, complaints)
-  return {
-    ...Field.optional("ttl", Field.duration(1)(given.get("ttl"), "`ttl`", complaints)),
-    ...Field.optional("key", Field.filled(given.get("key"), "`key`", complaints))
-  }
+  const { part } = reading(fields(node, cacheKeys, complaints), cacheKeys, complaints)
+  return { ...part("ttl"), ...part("key") }
 }
 
 export const budget = (entry: Entry | undefined, complaints: Complaints): Budget | undefined => {
   const node = Field.mapping(entry, "`budget`", complaints)
   if (entry === undefined || node === undefined) return undefined
-  const given = fields(node, budgetKeys, complaints)
+  const { part } = reading(fields(node, budgetKeys, complaints), budgetKeys, complaints)
   if (node.entries.size === 0) {
     complaints.add(entry.value, "wrong-type", "`budget` limits nothing, expected tokens, cost_usd, calls or duration")
   }
-  return {
-    ...Field.optional("tokens", Field.positive(given.get("tokens"), "`tokens`", complaints)),
-    ...Field.optional("cost_usd", Field.positive(given.get("cost_usd"), "`cost_usd`", complaints)),
-    ...Field.optional("calls", Field.positive(given.get("calls"), "`calls`", complaints)),
-    ...Field.optional("duration", Field.duration(1)(given.get("duration"), "`duration`", complaints))
-  }
+  return { ...part("tokens"), ...part("cost_usd"), ...part("calls"), ...part("duration") }
 }
 
 // internal

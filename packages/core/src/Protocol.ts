@@ -58,7 +58,8 @@ const CodeSchema: Schema.Codec<Code, Code> = Schema.Struct({
   origin: Schema.optionalKey(Schema.Struct({ file: Schema.String, line: Schema.Int }))
 })
 
-const jsonSchema = (schema: Schema.Codec<unknown, unknown>): Contract["params"] => {
+/** The JSON Schema of what is written, closed: what it does not name is refused. */
+export const jsonSchema = (schema: Schema.Codec<unknown, unknown>): Contract["params"] => {
   const document = Schema.toJsonSchemaDocument(schema, {
     onExcessProperty: "error",
     includeAnnotationKey: (key) => key === "x-gleitzeit"

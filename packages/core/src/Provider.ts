@@ -5,33 +5,23 @@
 import { Effect, Layer, Result, Schema, type Scope, Stream } from "effect"
 import type { Contract } from "./Contract.ts"
 import { InvalidParams, InvalidResult, MethodNotFound, ProviderRefused } from "./Errors.ts"
-import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import * as Json from "./Json.ts"
 import type { Method } from "./Method.ts"
 import * as Protocol from "./Protocol.ts"
+import { type Capabilities, fill, type Health, type Optional, refusal } from "./ProviderDefaults.ts"
 import { Providers } from "./Providers.ts"
 import type { Usage } from "./Task.ts"
 import type { TaskContext } from "./TaskContext.ts"
 
-export interface Health {
-  readonly status: "healthy" | "degraded" | "unhealthy"
-  readonly details?: Schema.Json
-}
-
-/** What a provider does beyond answering calls, for whoever chooses one. */
-export interface Capabilities {
-  /** Shows parts of an answer while it is made. */
-  readonly streaming: boolean
-  /** Takes many calls as one. */
-  readonly batch: boolean
-  /** Says what its answers depend on, so that they may be kept. */
-  readonly caching: boolean
-  /** What it runs for others is confined. */
-  readonly sandboxed: boolean
-}
-
-export const noCapabilities: Capabilities = { streaming: false, batch: false, caching: false, sandboxed: false }
+export { open, type Offer, type Spec as OpenSpec } from "./OpenProvider.ts"
+export {
+  type Context as PromiseContext,
+  fromPromise,
+  type PromiseHandlers,
+  type Spec as PromiseSpec
+} from "./PromiseProvider.ts"
+export { type Capabilities, type Health, noCapabilities } from "./ProviderDefaults.ts"
 
 export interface Provider {
   readonly name: string
@@ -51,45 +41,42 @@ export interface Provider {
   /** Upper bound of what a call may use; `{}` when unknown. */
   readonly estimate: (method: string, params: Schema.Json) => Effect.Effect<Usage>
   readonly health: Effect.Effect<Health>
-  /** `make` has made it: what `call` gives is known to be JSON. Default false. */
+  /** `make` or `open` has made it: what `call` gives is known to be JSON. Default false. */
   readonly isChecked?: boolean
 }
 
 type Handler<M extends Method> = (
   params: M["params"]["Type"]
 ) => Effect.Effect<M["result"]["Type"], Failure, TaskContext>
-type Optional<M extends Record<string, Method>> = {
+
+/** The methods that a provider may leave out. */
+export type Omissible<M extends Record<string, Method>> = {
   [K in keyof M]: M[K]["optional"] extends true ? K : never
 }[keyof M]
 
 /** One handler for each method of `M`. Leaving out one that is not optional is a type error. */
 export type Handlers<M extends Record<string, Method>> = {
-  readonly [K in Exclude<keyof M, Optional<M>>]: Handler<M[K]>
-} & { readonly [K in Optional<M>]?: Handler<M[K]> }
+  readonly [K in Exclude<keyof M, Omissible<M>>]: Handler<M[K]>
+} & { readonly [K in Omissible<M>]?: Handler<M[K]> }
 
 /** What an author writes. */
-export interface Spec<M extends Record<string, Method>> {
+export interface Spec<M extends Record<string, Method>> extends Optional<keyof M & string> {
   readonly name: string
   readonly handlers: Handlers<M>
-  /** Default `Infinity`. */
-  readonly concurrency?: number
-  /** Default: `caching` where there is an `identity`, nothing else. */
-  readonly capabilities?: Partial<Capabilities>
-  /** Default: always healthy. A failure is unhealthy. */
-  readonly health?: Effect.Effect<Health, Failure>
-  /** Default: undefined, which means that nothing is cached. */
-  readonly identity?: (method: keyof M & string, params: Schema.Json) => Effect.Effect<string | undefined, Failure>
-  /** Default: `{}`. */
-  readonly estimate?: (method: keyof M & string, params: Schema.Json) => Effect.Effect<Usage>
 }
 
-/** Fills in what the author left out. `ProviderRefused` for a handler that the protocol does not have. */
+/**
+ * Fills in what the author left out. `ProviderRefused` for what the compiler does not see in plain JavaScript: a handler
+ * that the protocol does not have, one that it wants and that is not there, a name or a limit that is none.
+ */
 export const make = <M extends Record<string, Method>>(
   protocol: Protocol.Protocol<M>,
   spec: Spec<M>
 ): Effect.Effect<Provider, ProviderRefused> =>
   Effect.suspend(() => {
-    const { capabilities, concurrency = Infinity, estimate, handlers, health, identity, name } = spec
+    const { handlers, name } = spec
+    const refused = refusal(name, spec)
+    if (refused !== undefined) return Effect.fail(refused)
     const calls = new Map<string, Call>()
     for (const [method, handler] of Object.entries<AnyHandler | undefined>(handlers)) {
       const declared = Object.hasOwn(protocol.methods, method) ? protocol.methods[method] : undefined
@@ -99,24 +86,26 @@ export const make = <M extends Record<string, Method>>(
       }
       if (handler !== undefined) calls.set(method, checked(method, declared, handler))
     }
+    const missing = Object.keys(protocol.methods).filter(
+      (method) => !calls.has(method) && protocol.methods[method]?.optional !== true
+    )
+    if (missing.length > 0) {
+      const reason = `${protocol.id} wants a handler for ${missing.join(", ")}`
+      return Effect.fail(new ProviderRefused({ provider: name, reason }))
+    }
     const contracts = Protocol.contracts(protocol, name).filter(({ method }) => calls.has(method))
     return Effect.succeed<Provider>({
+      // Safe: it is asked about methods of its own protocol alone, which are M's.
+      ...fill(spec as Optional<string>),
       isChecked: true,
       name,
       protocol: protocol.id,
-      concurrency,
-      capabilities: { ...noCapabilities, caching: identity !== undefined, ...capabilities },
       contracts: Effect.succeed(contracts),
       changes: Stream.empty,
       call: (method, params) => {
         const call = calls.get(method)
         return call === undefined ? Effect.fail(new MethodNotFound({ method, known: [...calls.keys()] })) : call(params)
-      },
-      identity: identity ?? (() => Effect.undefined),
-      estimate: estimate ?? (() => Effect.succeed({})),
-      health: Effect.catchCause(health ?? Effect.succeed<Health>({ status: "healthy" }), (cause) =>
-        Effect.succeed<Health>({ status: "unhealthy", details: FailureData.fromCause(cause) })
-      )
+      }
     })
   })
 

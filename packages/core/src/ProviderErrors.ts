@@ -128,3 +128,27 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
     return { model: this.model, available: [...this.available] }
   }
 }
+
+/** A plug-in that the configuration names cannot be loaded, started or believed. The others go on working. */
+export class PluginUnusable extends Schema.TaggedError<PluginUnusable>()("PluginUnusable", {
+  /** Its name in the configuration; of a store its scheme. */
+  plugin: Schema.String,
+  /** The package or the path that stands under `use`. */
+  use: Schema.String,
+  /** What is the case, with the plug-in as its subject: `has no default export`. */
+  reason: Schema.String,
+  /** What would work; empty when nothing is known. */
+  remedy: Schema.String
+}) {
+  override readonly name = "PLUGIN_UNUSABLE"
+  readonly code = -30011
+  readonly retryable = false
+  override get message() {
+    const where = this.use === this.plugin ? "" : ` (${this.use})`
+    const remedy = this.remedy === "" ? "" : `; ${this.remedy}`
+    return `plug-in "${this.plugin}"${where} cannot be used: ${this.reason}${remedy}`
+  }
+  get data() {
+    return { plugin: this.plugin, use: this.use }
+  }
+}

@@ -1,5 +1,5 @@
 /** Who is on duty in this process, and who of them takes a call. */
-import { Context, Effect, Layer, Option, PubSub, Result, type Schema, type Scope, Stream } from "effect"
+import { Context, Effect, identity, Layer, Option, PubSub, Result, type Schema, type Scope, Stream } from "effect"
 import { MethodNotFound, ProviderNotFound, ProviderRefused } from "./Errors.ts"
 import type { Failure } from "./Failure.ts"
 import type { Health, Provider } from "./Provider.ts"
@@ -13,6 +13,11 @@ export class Providers extends Context.Service<
     readonly all: Effect.Effect<ReadonlyArray<Provider>>
     /** By method, then by name when one is given, then health. */
     readonly choose: (method: string, params: Schema.Json, name?: string) => Effect.Effect<Provider, Failure>
+    /**
+     * Until the scope closes `look` is asked, once a call, before a method or a name is said to be unknown: it may put on
+     * duty who has it.
+     */
+    readonly discover: (look: Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
     /** One element whenever somebody comes, goes, or has new contracts. */
     readonly changes: Stream.Stream<void>
   }
@@ -34,6 +39,7 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
   Effect.gen(function* () {
     const onDuty = new Map<string, Provider>()
     const healths = new WeakMap<Provider, Effect.Effect<Health>>()
+    const looks = new Set<Effect.Effect<void>>()
     const changed = yield* PubSub.sliding<void>(1)
     /** Forgotten whenever anything changes. */
     let serving: Serving | undefined
@@ -51,8 +57,11 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
       if (serving !== undefined) return Effect.succeed(serving)
       const before = changes
       return Effect.map(
-        Effect.forEach([...onDuty.values()], (provider) =>
-          Effect.map(Effect.result(provider.contracts), (contracts) => ({ provider, contracts }))
+        Effect.forEach(
+          [...onDuty.values()],
+          (provider) => Effect.map(Effect.result(provider.contracts), (contracts) => ({ provider, contracts })),
+          // one that takes its time holds up nobody else
+          { concurrency: "unbounded" }
         ),
         (all): Serving => {
           const byMethod = new Map<string, Array<Provider>>()
@@ -92,6 +101,29 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
         }
       )
 
+    const find = (method: string, name: string | undefined, isLast: boolean): Effect.Effect<Provider, Failure> =>
+      Effect.flatMap(index, ({ byMethod, silent }): Effect.Effect<Provider, Failure> => {
+        const candidates = byMethod.get(method) ?? []
+        const known = candidates.map((provider) => provider.name)
+        const [first] = candidates
+        const chosen = name === undefined ? first : candidates.find((provider) => provider.name === name)
+        if (chosen === undefined) {
+          if (!isLast && looks.size > 0) {
+            return Effect.andThen(Effect.forEach([...looks], identity, { discard: true }), find(method, name, true))
+          }
+          const [failure] = name === undefined ? silent.values() : [silent.get(name)]
+          // who could not say what it can do may be able to the next time
+          if (failure !== undefined) serving = undefined
+          return Effect.fail(
+            failure ??
+              (name === undefined
+                ? new MethodNotFound({ method, known: [...byMethod.keys()] })
+                : new ProviderNotFound({ provider: name, method, known }))
+          )
+        }
+        return name !== undefined || candidates.length === 1 ? Effect.succeed(chosen) : healthiest(candidates, chosen)
+      })
+
     return Providers.of({
       register: (provider) =>
         Effect.gen(function* () {
@@ -121,25 +153,20 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
       choose: (method, _params, name) => {
         const only = name === undefined ? serving?.only.get(method) : undefined
         if (only !== undefined) return only
-        return Effect.flatMap(index, ({ byMethod, silent }): Effect.Effect<Provider, Failure> => {
-          const candidates = byMethod.get(method) ?? []
-          const known = candidates.map((provider) => provider.name)
-          const [first] = candidates
-          const chosen = name === undefined ? first : candidates.find((provider) => provider.name === name)
-          if (chosen === undefined) {
-            const [failure] = name === undefined ? silent.values() : [silent.get(name)]
-            // who could not say what it can do may be able to the next time
-            if (failure !== undefined) serving = undefined
-            return Effect.fail(
-              failure ??
-                (name === undefined
-                  ? new MethodNotFound({ method, known: [...byMethod.keys()] })
-                  : new ProviderNotFound({ provider: name, method, known }))
-            )
-          }
-          return name !== undefined || candidates.length === 1 ? Effect.succeed(chosen) : healthiest(candidates, chosen)
-        })
+        return find(method, name, false)
       },
+      discover: (look) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              // one of its own for each who registers it
+              const own = Effect.suspend(() => look)
+              looks.add(own)
+              return own
+            }),
+            (own) => Effect.sync(() => looks.delete(own))
+          )
+        ),
       changes: Stream.fromPubSub(changed)
     })
   })

@@ -2,15 +2,22 @@
  * `${…}` and expressions of a workflow: whether what they speak of is there, is declared, and may be spoken of in that
  * place. What is found about dependencies goes into the graph of `Check`.
  */
-import type { JsonSchema, Schema } from "effect"
+import type { Schema } from "effect"
+import { type Catalog, contractsOf } from "./CallCheck.ts"
 import * as Condition from "./Condition.ts"
-import type { Contract } from "./Contract.ts"
+import { type Contract, marks } from "./Contract.ts"
 import { nearest } from "./Diagnostic.ts"
 import type { At, Say } from "./Complaints.ts"
+import { noCondition, noList } from "./ExpressionCheck.ts"
 import { some } from "./JsonSchemaWords.ts"
+import * as KnownValues from "./KnownValues.ts"
+import * as Lookup from "./Lookup.ts"
 import * as Reference from "./Reference.ts"
-import { dead, isOpen } from "./ResultPath.ts"
-import * as TaskResult from "./TaskResult.ts"
+import { dead, deadBelow, isOpen } from "./ResultPath.ts"
+import { described, difference, isDisjoint } from "./SchemaMatch.ts"
+import { unsure } from "./TaskResult.ts"
+import * as ValueSchema from "./ValueSchema.ts"
+import type { Value } from "./ValueSchema.ts"
 import type { CanonicalPath } from "./WorkflowFile.ts"
 import type { Task, Workflow } from "./Workflow.ts"
 
@@ -18,17 +25,17 @@ import type { Task, Workflow } from "./Workflow.ts"
 export type Depend = (task: number, on: string, at: At) => void
 
 /**
- * `methods`: contracts by method; without one, paths into the results of a task are not looked at. `outer`: names of the
- * tasks around a nested workflow, which nothing in it may speak of. What is nested in it is not looked at.
+ * `catalog`: what can be called; without a contract, paths into the results of a task are not looked at. `outer`: names
+ * of the tasks around a nested workflow, which nothing in it may speak of. What is nested in it is not looked at.
  */
 export const references = (
   workflow: Workflow,
-  methods: ReadonlyMap<string, Contract>,
+  catalog: Catalog,
   outer: Reference.Names | undefined,
   depend: Depend,
   say: Say
 ): void => {
-  const known = knownOf(workflow, methods, outer)
+  const known = knownOf(workflow, catalog, outer)
   for (const [number, task] of workflow.tasks.entries()) {
     const place = (key: string, path: CanonicalPath = [key]): Place => ({
       path: ["tasks", number, ...path],
@@ -36,7 +43,8 @@ export const references = (
       task,
       depend: (on, at) => depend(number, on, at)
     })
-    template(task.params, place(task.workflow === undefined ? "params" : "inputs", ["params"]), known, say)
+    const inputs = task.workflow === undefined ? "params" : "inputs"
+    template(task.params, { ...place(inputs, ["params"]), takes: known.takes(task) }, known, say)
     if (task.if !== undefined) expression(task.if, place("if"), known, say)
     if (typeof task.foreach === "string") expression(task.foreach, place("foreach"), known, say)
     else if (task.foreach !== undefined) template(task.foreach, place("foreach"), known, say)
@@ -58,6 +66,8 @@ interface Place {
   readonly key: string
   /** Whose it is. */
   readonly task: Task | undefined
+  /** What is taken at a place of it. Absent: anything. */
+  readonly takes?: (path: Reference.Path) => Value
   readonly depend: (on: string, at: At) => void
 }
 
@@ -71,16 +81,13 @@ interface Known {
   readonly tasks: ReadonlyMap<string, Task>
   /** Why a task may have no value, by its id. */
   readonly unsure: ReadonlyMap<string, string>
-  /** What is known of a task's result. */
-  readonly schemaOf: (task: Task) => JsonSchema.JsonSchema | undefined
+  readonly values: KnownValues.KnownValues
+  /** What a task takes at a place of its params. */
+  readonly takes: (task: Task) => (path: Reference.Path) => Value
 }
 
-const knownOf = (
-  workflow: Workflow,
-  methods: ReadonlyMap<string, Contract>,
-  outer: Reference.Names | undefined
-): Known => {
-  const nested = new Map<Task, JsonSchema.JsonSchema | undefined>()
+const knownOf = (workflow: Workflow, catalog: Catalog, outer: Reference.Names | undefined): Known => {
+  const contracts = (task: Task) => contractsOf(task, catalog)
   return {
     workflow,
     names: Reference.names(workflow),
@@ -89,14 +96,47 @@ const knownOf = (
       Object.entries(workflow.inputs ?? {}).flatMap(([name, { secret }]) => (secret === true ? [name] : []))
     ),
     tasks: new Map(workflow.tasks.map((task) => [task.id, task])),
-    unsure: TaskResult.unsure(workflow),
-    schemaOf: (task) => {
-      if (task.workflow === undefined) return TaskResult.schemaOf(task, methods)
-      if (!nested.has(task)) nested.set(task, TaskResult.schemaOf(task, methods))
-      return nested.get(task)
+    unsure: unsure(workflow),
+    values: KnownValues.make(workflow, contracts),
+    takes: (task) => (path) => {
+      const [name, ...rest] = path
+      if (task.workflow !== undefined) {
+        const { inputs = {} } = task.workflow
+        const input = Object.hasOwn(inputs, String(name)) ? inputs[String(name)] : undefined
+        return input && ValueSchema.at(ValueSchema.of(input.schema), rest)
+      }
+      const able = contracts(task)
+      // code gets its references beside it
+      const isCode = able.some((contract) => codeOf(contract).has(String(name)))
+      if (isCode || able.length === 0) return undefined
+      return able.length === 1 && rest.length === 0
+        ? paramOf(able[0]!.params, String(name))
+        : ValueSchema.union(able.map(({ params }) => ValueSchema.at(ValueSchema.of(params), path)))
     }
   }
 }
+
+/** Many tasks of a large workflow give the same params. */
+const paramOf = (params: Contract["params"], name: string): Value => {
+  let known = taken.get(params)
+  if (known === undefined) taken.set(params, (known = new Map()))
+  if (!known.has(name)) known.set(name, ValueSchema.at(ValueSchema.of(params), [name]))
+  return known.get(name)
+}
+
+const taken = new WeakMap<object, Map<string, Value>>()
+
+/** Names of the params that are code. */
+const codeOf = (contract: Contract): ReadonlySet<string> => {
+  let found = codes.get(contract)
+  if (found === undefined) {
+    found = new Set([...marks(contract)].flatMap(([name, { kind }]) => (kind === "code" ? [name] : [])))
+    codes.set(contract, found)
+  }
+  return found
+}
+
+const codes = new WeakMap<Contract, ReadonlySet<string>>()
 
 /** What the reader makes the outputs of a nested workflow that has none: nobody asked for each of them. */
 const resultsAsTheyAre = ({ outputs = {}, tasks }: Workflow, names: Reference.Names): boolean =>
@@ -111,8 +151,38 @@ const template = (value: Schema.Json, place: Place, known: Known, say: Say): voi
     }
     open(reference, at, place, known, say)
     for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
+    if (place.takes !== undefined) fitting(reference, textAt(value, reference.at), place.takes, at, place, known, say)
   }
 }
+
+/** What the reference will be, against what is taken where it stands: itself if it stands alone, else text. */
+const fitting = (
+  reference: Reference.Reference & { readonly at: Reference.Path },
+  written: Schema.Json | undefined,
+  takes: NonNullable<Place["takes"]>,
+  at: At,
+  { task }: Place,
+  { values }: Known,
+  say: Say
+): void => {
+  const wanted = takes(reference.at)
+  if (wanted === undefined) return
+  const isAlone = written === reference.raw
+  const given = isAlone ? values.reference(reference, task) : ValueSchema.text
+  if (!isDisjoint(given, wanted)) return
+  const name = `\`${Lookup.format(reference.at).replace(/^\./, "")}\``
+  const subject = isAlone ? `\`${short(reference.raw)}\`` : `\`${short(reference.raw)}\` in a text`
+  const why = difference(given, wanted)
+  say(
+    at,
+    "type-mismatch",
+    why === undefined
+      ? `${subject} is ${described(given)}, ${name} takes ${described(wanted)}`
+      : `${subject} does not fit ${name}: ${why}`
+  )
+}
+
+const textAt = (json: Schema.Json, path: Reference.Path): Schema.Json | undefined => Lookup.inValue(json, path, 0)
 
 const unknown = (
   { issue, suggestion }: Extract<Reference.Alternative, { readonly kind: "unknown" }>,
@@ -130,21 +200,34 @@ const unknown = (
   }
 }
 
-const expression = (text: string, place: Place, known: Known, say: Say): void => {
+const expression = (text: string, place: Place, known: Known, sayAt: Say): void => {
+  let isWrong = false
+  const say: Say = (at, code, message, more = {}) => {
+    if (more.severity !== "warning") isWrong = true
+    sayAt(at, code, message, more)
+  }
   const { problems, references } = Condition.compile(text, known.names, known.secretInputs)
   for (const { message, offset, suggestion } of problems) {
     say({ path: place.path, offset }, "invalid-expression", `\`${place.key}\`: ${message}`, { suggestion })
   }
-  for (const { optional, reference } of references) {
+  for (const { asks = false, optional, reference } of references) {
     const at: At = { path: place.path, offset: reference.offset }
     for (const one of reference.alternatives) {
       // secrets and what is unknown are among the problems
-      if (one.kind === "root" || one.kind === "task") alternative(one, at, place, known, say, optional)
+      if (one.kind === "root" || one.kind === "task") alternative(one, at, place, known, say, asks)
     }
     if (optional) continue
     open(reference, at, place, known, say)
     for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
   }
+  // of what is not there, or not in this place, nothing follows
+  if (isWrong) return
+  const reading = known.values.expression(text, place.task)
+  for (const { code, message, offset, severity, suggestion } of reading.issues) {
+    say({ path: place.path, offset }, code, `\`${place.key}\`: ${message}`, { suggestion, severity })
+  }
+  const wrong = place.key === "foreach" ? noList(reading) : noCondition(reading)
+  if (wrong !== undefined) say({ path: place.path }, "type-mismatch", `\`${place.key}\`: ${wrong}`)
 }
 
 /** A field that the result need not have, and nothing that steps in for it. */
@@ -152,10 +235,10 @@ const open = ({ alternatives }: Reference.Reference, at: At, { key }: Place, kno
   const [one, other] = alternatives
   if (one?.kind !== "task" || one.status === true || other !== undefined) return
   const target = known.tasks.get(one.task)
-  const schema = target === undefined ? undefined : known.schemaOf(target)
-  if (target === undefined || schema === undefined) return
+  if (target === undefined) return
   const each = target.foreach !== undefined
-  if (!isOpen(schema, one.path, each) || dead(schema, one.path, each) !== undefined) return
+  const value = known.values.result(target)
+  if (!isOpen(value, one.path, each) || dead(value, one.path, each) !== undefined) return
   const field = `the result of "${one.task}" (${target.method}) need not have "${String(one.path.find((step) => typeof step === "string"))}"`
   const remedy =
     key === "if" || key === "foreach" || key === "until"
@@ -171,32 +254,27 @@ const open = ({ alternatives }: Reference.Reference, at: At, { key }: Place, kno
   )
 }
 
-const alternative = (
-  one: Reference.Alternative,
-  at: At,
-  place: Place,
-  known: Known,
-  say: Say,
-  optional = false
-): void => {
+const alternative = (one: Reference.Alternative, at: At, place: Place, known: Known, say: Say, asks = false): void => {
   if (one.kind === "task") {
     place.depend(one.task, at)
-    if (one.status === undefined && !optional) path(one, at, known, say)
-  } else if (one.kind === "root") root(one, at, place, known, say, optional)
+    if (one.status === undefined) path(one, asks, at, known, say)
+  } else if (one.kind === "root") root(one, at, place, known, say, asks)
   else if (one.kind === "secret") secret(one.name, at, place, known, say)
 }
 
+/** The steps that must find something. */
+const sure = (path: Reference.Path, asks: boolean): Reference.Path => (asks ? path.slice(0, -1) : path)
+
 const path = (
   { path, task }: Extract<Reference.Alternative, { readonly kind: "task" }>,
+  asks: boolean,
   at: At,
-  { schemaOf, tasks }: Known,
+  { tasks, values }: Known,
   say: Say
 ): void => {
   const target = tasks.get(task)
-  const schema = target === undefined ? undefined : schemaOf(target)
-  if (target === undefined || schema === undefined) return
-  const found = dead(schema, path, target.foreach !== undefined)
-  if (found === undefined) return
+  const found = target && dead(values.result(target), sure(path, asks), target.foreach !== undefined)
+  if (target === undefined || found === undefined) return
   const message = `the result of "${task}" (${target.method}): ${found.message}`
   const { certain, suggestion } = found
   say(at, "unknown-field", message, { suggestion, severity: certain ? "error" : "warning" })
@@ -208,7 +286,7 @@ const root = (
   place: Place,
   known: Known,
   say: Say,
-  optional: boolean
+  asks: boolean
 ): void => {
   const { env = [], inputs = {} } = known.workflow
   const name = path[0] === undefined ? undefined : String(path[0])
@@ -217,8 +295,9 @@ const root = (
       say(at, "misplaced-reference", `\`${root}\` is there once the list is: not in the \`foreach\` itself`)
     else if (place.task?.foreach === undefined)
       say(at, "misplaced-reference", `\`${root}\` is there only in a task with \`foreach\`${given(known)}`)
+    else if (root === "item") inItem(sure(path, asks), at, place.task, known, say)
   } else if (root === "previous" || root === "iteration" || root === "result") {
-    iterated(root, optional ? [] : path, at, place, known, say)
+    iterated(root, sure(path, asks), at, place, known, say)
   } else if (root === "inputs" && name !== undefined && !Object.hasOwn(inputs, name)) {
     const declared = Object.keys(inputs)
     const message = `the input "${name}" is not declared under \`inputs\`${declared.length === 0 ? "" : `, expected ${some(declared)}`}`
@@ -229,7 +308,21 @@ const root = (
     say(at, "unknown-field", `\`run\` has no "${name}", expected ${some(runFields)}`, {
       suggestion: nearest(name, runFields)
     })
-  }
+  } else if (root === "inputs" && name !== undefined) inInput(name, sure(path, asks), at, known, say)
+}
+
+const inItem = (path: Reference.Path, at: At, task: Task, { values }: Known, say: Say): void => {
+  const found = deadBelow(values.item(task), path)
+  if (found === undefined) return
+  say(at, "unknown-field", `the items of \`foreach\`: ${found.message}`, { suggestion: found.suggestion })
+}
+
+const inInput = (name: string, path: Reference.Path, at: At, { secretInputs, workflow }: Known, say: Say): void => {
+  const input = workflow.inputs?.[name]
+  const found =
+    input === undefined || secretInputs.has(name) ? undefined : deadBelow(ValueSchema.of(input.schema), path.slice(1))
+  if (found === undefined) return
+  say(at, "unknown-field", `the input "${name}": ${found.message}`, { suggestion: found.suggestion })
 }
 
 /** What is there in a task with `repeat` alone, and there not everywhere. */
@@ -251,8 +344,7 @@ const iterated = (
     const message = "`result` is there once an iteration is over, in `until`: what it was before is `previous`"
     say(at, "misplaced-reference", message, { suggestion: "previous" })
   } else if (root !== "iteration") {
-    const schema = known.schemaOf(task)
-    const found = schema === undefined ? undefined : dead(schema, path, false)
+    const found = dead(known.values.result(task), path, false)
     if (found === undefined) return
     const { certain, message, suggestion } = found
     const severity = certain ? "error" : "warning"

@@ -25,6 +25,15 @@ export interface Lookup {
 export const keyOf = (method: string, params: Schema.Json, identity: string, files: ReadonlyArray<string>): string =>
   sha256(canonical([method, params, identity, files]))
 
+/** What is kept under a key. */
+export const find = (
+  keyValues: KeyValues["Service"],
+  key: string
+): Effect.Effect<Option.Option<{ readonly result: Schema.Json; readonly provider: string; readonly run: string }>> =>
+  Effect.map(Effect.option(keyValues.get(prefix + key)), (found) =>
+    Option.isSome(found) && found.value !== undefined ? decode(found.value.value) : Option.none()
+  )
+
 export class ResultCache {
   readonly #keyValues: KeyValues["Service"]
   readonly #flights = new Map<string, Deferred.Deferred<Taken | undefined>>()
@@ -61,8 +70,7 @@ export class ResultCache {
     const keyValues = this.#keyValues
     return Effect.gen(function* () {
       if (!fresh) {
-        const found = yield* Effect.option(keyValues.get(prefix + key))
-        const entry = Option.isSome(found) && found.value !== undefined ? decode(found.value.value) : Option.none()
+        const entry = yield* find(keyValues, key)
         if (Option.isSome(entry)) {
           const { provider, result, run } = entry.value
           return { result, provider, cached: run }

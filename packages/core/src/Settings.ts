@@ -1,69 +1,103 @@
 /**
  * What a process is told from outside, each value with where it came from. The first source that says something wins:
- * flags, then the environment, then the defaults. Nothing is read from files here; a file is one more source.
+ * flags, then the environment, then the project's file, then the user's, then the defaults. Nothing is read from files
+ * here: `ConfigFile` makes a source of what was read.
  */
-import { Config, Effect, Option, Result } from "effect"
+import { Config as Variables, Effect, Option, Result, type Schema } from "effect"
 import { ConfigurationError } from "./Errors.ts"
+import type { Source as SecretSource } from "./Secrets.ts"
+import * as SettingSource from "./SettingSource.ts"
+import type { Entry, Said, Setting, Source } from "./SettingSource.ts"
+import * as SettingText from "./SettingText.ts"
+import type { StoreUrl } from "./SettingText.ts"
 
-/** A store as `--store` names it. A filename is as given, with `~` expanded. */
-export type StoreUrl = { readonly _tag: "Memory" } | { readonly _tag: "Sqlite"; readonly filename: string }
+export type { Config } from "./ConfigFile.ts"
+export type { Setting, Source } from "./SettingSource.ts"
+export { withoutPassword } from "./SettingText.ts"
+export type { StoreUrl } from "./SettingText.ts"
 
-export interface Setting<A> {
-  readonly value: A
-  /** `--store`, `GLEITZEIT_SQLITE_PATH`, `default`. */
-  readonly from: string
+/** A provider, or the plug-in of a store. */
+export interface ProviderSetting {
+  /** A kind that comes with the program (`ollama`, `python`, `remote`), a package, or a path. Default: the name. */
+  readonly use: Setting<string>
+  readonly options: { readonly [key: string]: Setting<Schema.Json> }
 }
 
 export interface Settings {
   readonly store: Setting<StoreUrl>
   /** What a commit survives: `process` kill -9, `power` also a power loss. Default `power`. */
   readonly durability: Setting<"process" | "power">
-  /** With scheme, without a path of its own. Default `http://127.0.0.1:11434`. */
-  readonly ollama: Setting<string>
-  /** An interpreter's path or name; undefined: the first that is found. */
-  readonly python: Setting<string | undefined>
   readonly debug: Setting<boolean>
+  /**
+   * By name. `ollama` and `python` are there unless a file says `enabled: false`. `ollama.endpoint` is a URL with scheme
+   * and without a path of its own, by default `http://127.0.0.1:11434`; `python.python` an interpreter's path or name.
+   */
+  readonly providers: { readonly [name: string]: ProviderSetting }
+  /** Stores of plug-ins, by the scheme of their URLs. */
+  readonly stores: { readonly [scheme: string]: ProviderSetting }
+  readonly secrets: { readonly [name: string]: Setting<SecretSource> }
+  /** Folders beside the workflow's own and the current one that a run may read. */
+  readonly roots: Setting<ReadonlyArray<string>>
+  /** The project's: of its configuration file, else the current one. A `use` that is a path is relative to it. */
+  readonly folder: string
+  /** Where the default database lies. */
+  readonly data: string
+  /** Keys that were read and have no effect in this version. */
+  readonly unused: ReadonlyArray<Setting<string>>
 }
-
-/** What one place says, as text under the names of the settings. */
-export type Source = { readonly [K in keyof Settings]?: Setting<string> }
 
 /** What the defaults depend on. */
 export interface Machine {
   /** The user's folder. */
   readonly home: string
+  /** The project's folder. */
+  readonly folder: string
   /** Whether there is a folder. */
   readonly isFolder: (path: string) => boolean
 }
 
-/** The settings' own flags, `--store` and so on; those that were not given are undefined. */
-export const flags = (given: { readonly [K in keyof Settings]?: string | undefined }): Source => {
-  const source: Writable = {}
-  for (const key of keys) {
+/** The settings' own flags, as they were given. */
+export interface Flags {
+  readonly store?: string | undefined
+  readonly durability?: string | undefined
+  readonly debug?: string | undefined
+  readonly ollama?: string | undefined
+  readonly python?: string | undefined
+}
+
+/** Those that were not given say nothing. */
+export const flags = (given: Flags): Source => {
+  const said = (key: keyof Flags): Said<string> | undefined => {
     const value = given[key]
-    if (value !== undefined) source[key] = { value, from: `--${key}` }
+    return value === undefined ? undefined : { value, from: `--${key}` }
   }
-  return source
+  return {
+    ...known({ store: said("store"), durability: said("durability"), debug: said("debug") }),
+    providers: bundledProviders(said("ollama"), said("python"))
+  }
 }
 
 /** `GLEITZEIT_*`, and `OLLAMA_HOST`. An empty variable says nothing. */
 export const environment: Effect.Effect<Source> = Effect.gen(function* () {
-  const source: Writable = {}
-  for (const key of keys) {
-    for (const name of variables[key]) {
-      const value = yield* variable(name)
-      if (value === undefined) continue
-      source[key] = { value: name === "GLEITZEIT_SQLITE_PATH" ? `sqlite:${value}` : value, from: name }
-      break
-    }
+  const mcp = yield* said("GLEITZEIT_MCP_SERVER_PATH")
+  const persistence = known({
+    backend: yield* said("GLEITZEIT_PERSISTENCE_BACKEND"),
+    sqlite: yield* said("GLEITZEIT_SQLITE_PATH"),
+    redis: yield* said("GLEITZEIT_REDIS_URL")
+  })
+  return {
+    ...known({
+      store: yield* said("GLEITZEIT_STORE"),
+      durability: yield* said("GLEITZEIT_DURABILITY"),
+      debug: yield* said("GLEITZEIT_DEBUG")
+    }),
+    persistence,
+    providers: bundledProviders(
+      (yield* said("GLEITZEIT_OLLAMA_URL")) ?? (yield* said("OLLAMA_HOST")),
+      yield* said("GLEITZEIT_PYTHON")
+    ),
+    ...(mcp === undefined ? {} : { unused: [{ value: "mcp.servers", from: mcp.from }] })
   }
-  const backend = yield* variable("GLEITZEIT_PERSISTENCE_BACKEND")
-  if (backend !== undefined && source.store?.from !== "GLEITZEIT_STORE") {
-    const path = source.store?.value
-    if (backend !== "sqlite") source.store = { value: `${backend}:`, from: "GLEITZEIT_PERSISTENCE_BACKEND" }
-    else if (path === undefined) source.store = { value: "sqlite:", from: "GLEITZEIT_PERSISTENCE_BACKEND" }
-  }
-  return source
 })
 
 /** The first source wins, value by value. Fails on a value that cannot be used, naming where it came from. */
@@ -72,111 +106,144 @@ export const resolve = (
   machine: Machine
 ): Effect.Effect<Settings, ConfigurationError> =>
   Effect.gen(function* () {
-    const file = yield* defaultFile(machine)
-    const read = <A>(key: keyof Settings, byDefault: A, parse: (text: string) => Result.Result<A, string>) => {
-      const given = sources.find((source) => source[key] !== undefined)?.[key]
-      if (given === undefined) return Effect.succeed<Setting<A>>({ value: byDefault, from: "default" })
-      const value = parse(given.value)
-      return Result.isFailure(value)
-        ? Effect.fail(new ConfigurationError({ setting: given.from, issue: value.failure }))
-        : Effect.succeed<Setting<A>>({ value: value.success, from: given.from })
-    }
+    const { folder, home } = machine
+    const data = yield* dataFolder(machine)
+    const file = `${data}/gleitzeit.db`
+    const read = <A>(
+      given: Said<string> | undefined,
+      byDefault: A,
+      parse: (text: string) => Result.Result<A, string>
+    ): Effect.Effect<Setting<A>, ConfigurationError> =>
+      given === undefined ? Effect.succeed({ value: byDefault, from: "default" }) : used(given, parse)
+    const stores = SettingSource.entries(sources.map(({ stores }) => stores))
+    const providers = SettingSource.entries([...sources.map(({ providers }) => providers), defaults])
+    const first = <K extends "durability" | "debug" | "roots">(key: K): Source[K] | undefined =>
+      sources.find((source) => source[key] !== undefined)?.[key]
+    const made = Object.fromEntries(
+      yield* Effect.forEach(inOrder(providers), ([name, entry]) =>
+        Effect.map(providerSetting(entry, home), (setting) => [name, setting] as const)
+      )
+    )
     return {
-      store: yield* read<StoreUrl>("store", { _tag: "Sqlite", filename: file }, (text) =>
-        storeUrl(text, file, machine.home)
+      store: yield* read<StoreUrl>(SettingSource.store(sources), { _tag: "Sqlite", filename: file }, (text) =>
+        SettingText.storeUrl(text, { file, home, others: [...stores.keys()] })
       ),
-      durability: yield* read<"process" | "power">("durability", "power", durability),
-      ollama: yield* read("ollama", "http://127.0.0.1:11434", serverUrl),
-      python: yield* read<string | undefined>("python", undefined, (text) =>
-        Result.succeed(expand(text, machine.home))
+      durability: yield* read<"process" | "power">(first("durability"), "power", SettingText.durability),
+      debug: yield* read(first("debug"), false, SettingText.onOff),
+      providers: made,
+      stores: Object.fromEntries([...stores].map(([scheme, entry]) => [scheme, plain(entry)])),
+      secrets: Object.fromEntries(
+        [...SettingSource.firsts(sources.map(({ secrets }) => secrets))].map(([name, said]) => [name, setting(said)])
       ),
-      debug: yield* read("debug", false, onOff)
+      roots: setting(first("roots") ?? { value: [], from: "default" }),
+      folder,
+      data,
+      unused: sources.flatMap(({ unused = [] }) => unused)
     }
   })
 
-/** As `--store` takes it. */
-export const showStore = (store: StoreUrl): string => (store._tag === "Memory" ? "memory:" : `sqlite:${store.filename}`)
+/** As `--store` takes it. May hold a password: `withoutPassword` of it is for people. */
+export const showStore = (store: StoreUrl): string =>
+  store._tag === "Memory" ? "memory:" : store._tag === "Sqlite" ? `sqlite:${store.filename}` : store.url
 
 // internal
 
-type Writable = { -readonly [K in keyof Source]: Source[K] }
-
-const keys = ["store", "durability", "ollama", "python", "debug"] as const
-
-/** The first that is set wins. */
-const variables: { readonly [K in keyof Settings]: ReadonlyArray<string> } = {
-  store: ["GLEITZEIT_STORE", "GLEITZEIT_SQLITE_PATH"],
-  durability: ["GLEITZEIT_DURABILITY"],
-  ollama: ["GLEITZEIT_OLLAMA_URL", "OLLAMA_HOST"],
-  python: ["GLEITZEIT_PYTHON"],
-  debug: ["GLEITZEIT_DEBUG"]
+const defaults: { readonly [name: string]: Entry } = {
+  python: {},
+  ollama: { options: { endpoint: { value: "http://127.0.0.1:11434", from: "default" } } }
 }
 
+/** Those that are always there first, whoever says something of them. */
+const inOrder = <A>(all: ReadonlyMap<string, A>): ReadonlyArray<readonly [name: string, value: A]> => {
+  const own = Object.keys(defaults)
+  const rank = (name: string) => (own.includes(name) ? own.indexOf(name) : own.length)
+  return [...all].toSorted(([a], [b]) => rank(a) - rank(b))
+}
+
+const bundledProviders = (
+  endpoint: Said<string> | undefined,
+  python: Said<string> | undefined
+): Source["providers"] & {} => ({
+  ...(endpoint === undefined ? {} : { ollama: { options: { endpoint } } }),
+  ...(python === undefined ? {} : { python: { options: { python } } })
+})
+
+/** Without what was not said. */
+const known = <K extends string, A>(all: { readonly [k in K]: A | undefined }): { readonly [k in K]?: A } => {
+  const some: { [k in K]?: A } = {}
+  for (const key in all) if (all[key] !== undefined) some[key] = all[key]
+  return some
+}
+
+const setting = <A>({ from, value }: Said<A>): Setting<A> => ({ value, from })
+
+const plain = ({
+  options,
+  use
+}: {
+  readonly use: Said<string>
+  readonly options: SettingSource.Options
+}): ProviderSetting => ({
+  use: setting(use),
+  options: Object.fromEntries(Object.entries(options).map(([key, said]) => [key, setting(said)]))
+})
+
+const used = <A>(given: Said<string>, parse: (text: string) => Result.Result<A, string>) => {
+  const value = parse(given.value)
+  return Result.isFailure(value)
+    ? Effect.fail(new ConfigurationError({ setting: placeOf(given), issue: value.failure }))
+    : Effect.succeed<Setting<A>>({ value: value.success, from: given.from })
+}
+
+const placeOf = ({ from, key }: Said<unknown>): string => (key === undefined ? from : `${from}: ${key}`)
+
+/** The addresses of servers in one spelling; what else an option may be, its provider knows. */
+const providerSetting = (
+  entry: { readonly use: Said<string>; readonly options: SettingSource.Options },
+  home: string
+) =>
+  Effect.gen(function* () {
+    const { options, use } = plain(entry)
+    const text = (key: string, value: unknown): Said<string> | undefined =>
+      typeof value === "string"
+        ? { ...entry.options[key], value, from: entry.options[key]?.from ?? "default" }
+        : undefined
+    const changed: { [key: string]: Setting<Schema.Json> } = {}
+    if (use.value === "ollama") {
+      const endpoint = text("endpoint", options["endpoint"]?.value)
+      if (endpoint !== undefined) changed["endpoint"] = yield* used(endpoint, SettingText.serverUrl)
+      for (const key of ["endpoints", "pool"]) {
+        const several = options[key]
+        if (several === undefined || !Array.isArray(several.value)) continue
+        const value = yield* Effect.forEach(several.value, (one: Schema.Json) => {
+          const given = text(key, one)
+          return given === undefined
+            ? Effect.succeed(one)
+            : Effect.map(used(given, SettingText.serverUrl), ({ value }): Schema.Json => value)
+        })
+        changed[key] = { ...several, value }
+      }
+    }
+    const python = use.value === "python" ? options["python"] : undefined
+    if (typeof python?.value === "string")
+      changed["python"] = { ...python, value: SettingText.expand(python.value, home) }
+    return { use, options: { ...options, ...changed } }
+  })
+
+const said = (name: string): Effect.Effect<Said<string> | undefined> =>
+  Effect.map(variable(name), (value) => (value === undefined ? undefined : { value, from: name }))
+
 const variable = (name: string): Effect.Effect<string | undefined> =>
-  Config.String(name).pipe(
-    Config.option,
+  Variables.String(name).pipe(
+    Variables.option,
     Effect.orElseSucceed(() => Option.none<string>()),
     Effect.map((value) => Option.getOrUndefined(Option.filter(value, (text) => text !== "")))
   )
 
-const defaultFile = (machine: Machine): Effect.Effect<string> =>
+const dataFolder = (machine: Machine): Effect.Effect<string> =>
   Effect.map(variable("XDG_DATA_HOME"), (data) => {
     // a relative path is to be ignored, says the XDG Base Directory Specification
-    if (data !== undefined && (data.startsWith("/") || /^[a-z]:/i.test(data))) return `${data}/gleitzeit/gleitzeit.db`
+    if (data !== undefined && (data.startsWith("/") || /^[a-z]:/i.test(data))) return `${data}/gleitzeit`
     const own = `${machine.home}/.gleitzeit`
-    return machine.isFolder(own) ? `${own}/gleitzeit.db` : `${machine.home}/.local/share/gleitzeit/gleitzeit.db`
+    return machine.isFolder(own) ? own : `${machine.home}/.local/share/gleitzeit`
   })
-
-const expand = (path: string, home: string): string => (/^~(?=$|[/\\])/.test(path) ? home + path.slice(1) : path)
-
-const storeUrl = (text: string, byDefault: string, home: string): Result.Result<StoreUrl, string> => {
-  const [, scheme, rest = ""] = /^([a-z][a-z0-9+]+):(.*)$/s.exec(text) ?? []
-  switch (scheme) {
-    case "memory":
-    case "none":
-      return rest === ""
-        ? Result.succeed({ _tag: "Memory" })
-        : Result.fail(`"${text}" has a path, but a store in memory has none; write memory:`)
-    case "sqlite": {
-      const path = rest.replace(/^\/\/(?=[/~.])/, "")
-      return Result.succeed({ _tag: "Sqlite", filename: path === "" ? byDefault : expand(path, home) })
-    }
-    case "redis":
-    case "rediss":
-      return Result.fail("a store on Redis is not in this version; use memory: or sqlite:PATH")
-    case undefined:
-      return Result.fail(
-        text === "memory" || text === "sqlite"
-          ? `expected a URL, "${text}:"`
-          : `expected memory: or sqlite:PATH, not "${text}"; for a file write sqlite:${text}`
-      )
-    default:
-      return Result.fail(`"${scheme}:" is no store; use memory: or sqlite:PATH`)
-  }
-}
-
-const durability = (text: string): Result.Result<"process" | "power", string> =>
-  text === "process" || text === "power"
-    ? Result.succeed(text)
-    : Result.fail(`expected process or power, not "${text}"`)
-
-/** `OLLAMA_HOST` is often a bare host, or the address that the server binds: all of them. */
-const serverUrl = (text: string): Result.Result<string, string> => {
-  const hasScheme = text.includes("//")
-  const written = hasScheme ? text : `http://${text.startsWith(":") ? "127.0.0.1" : ""}${text}`
-  if (!URL.canParse(written)) return Result.fail(`"${text}" is no URL; expected one such as http://127.0.0.1:11434`)
-  const url = new URL(written)
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    return Result.fail(`"${text}" is neither http: nor https:; expected a URL such as http://127.0.0.1:11434`)
-  }
-  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1"
-  if (!hasScheme && !/:\d+(?:\/|$)/.test(written)) url.port = "11434"
-  return Result.succeed(url.href.replace(/\/+$/, ""))
-}
-
-const onOff = (text: string): Result.Result<boolean, string> => {
-  const word = text.toLowerCase()
-  if (["1", "true", "yes", "on"].includes(word)) return Result.succeed(true)
-  if (["0", "false", "no", "off"].includes(word)) return Result.succeed(false)
-  return Result.fail(`expected true or false, not "${text}"`)
-}

@@ -31,6 +31,7 @@ const name = "simulator"
 
 const spec = ({ when }: Options): Provider.Spec<(typeof LlmV1)["methods"]> => ({
   name,
+  capabilities: { streaming: true },
   handlers: {
     "llm/chat": (params) => answer("llm/chat", params),
     "llm/generate": (params) => answer("llm/generate", params),

@@ -67,13 +67,17 @@ export class ConditionFailed extends Schema.TaggedError<ConditionFailed>()("Cond
 
 /** A declared secret has no value in the process that makes the call. */
 export class SecretMissing extends Schema.TaggedError<SecretMissing>()("SecretMissing", {
-  secret: Schema.String
+  secret: Schema.String,
+  /** Where the configuration says that it is, and why it is not there. */
+  issue: Schema.optionalKey(Schema.String)
 }) {
   override readonly name = "SECRET_MISSING"
   readonly code = -29011
   readonly retryable = false
   override get message() {
-    return `secret "${this.secret}" has no value here: set the environment variable ${this.secret}, or name it under \`secrets\` in the configuration`
+    return `secret "${this.secret}" has no value here: ${
+      this.issue ?? `set the environment variable ${this.secret}, or name it under \`secrets\` in the configuration`
+    }`
   }
 }
 

@@ -6,8 +6,9 @@ import { found } from "./JsonSchemaWords.ts"
 import type { Document } from "./DocumentFile.ts"
 import type { Sheet } from "./Library.ts"
 import * as PolicyFile from "./PolicyFile.ts"
+import { type Fields, reading } from "./Keys.ts"
 import { type Entry, type Mapping, type Node, ownLines, type Scalar } from "./Position.ts"
-import { defaults as defaultKeys, type Fields, fields, methodOf, task as taskKeys } from "./Spelling.ts"
+import { besideWorkflow, defaults as defaultKeys, fields, methodOf, task as taskKeys } from "./Spelling.ts"
 import { roots } from "./Task.ts"
 import { type Retry, type Task, TaskId } from "./Workflow.ts"
 
@@ -74,25 +75,27 @@ export const read = (
       "`concurrency` is of a task with `foreach`; all tasks together have `max_concurrency`"
     )
   }
+  const { part } = reading(given, taskKeys, complaints)
   const lines = file === undefined || nested !== undefined ? [] : paramLines(given, text, complaints)
   const task: Task = {
     ...names,
-    ...Field.optional("description", Field.text(given.get("description"), "`description`", complaints)),
-    ...Field.optional("tags", Field.strings(given.get("tags"), "`tags`", complaints)),
+    ...part("description"),
+    ...part("tags"),
     ...(file === undefined || lines.length === 0 ? {} : { origin: { file, lines: Object.fromEntries(lines) } }),
-    ...Field.optional("metadata", Field.json(given.get("metadata"), "", complaints)),
+    ...part("metadata"),
     ...call,
     params: params ?? {},
     ...Field.optional("workflow", nested?.workflow),
     ...(dependencies === undefined ? {} : { dependencies: dependencies.map(({ value }) => value) }),
-    ...Field.optional("if", Field.expression(given.get("if"), "`if`", complaints)),
+    ...part("if"),
     ...Field.optional("foreach", foreach),
-    ...Field.optional("concurrency", Field.whole(1)(concurrency, "`concurrency`", complaints)),
+    ...part("concurrency"),
     ...Field.optional("repeat", PolicyFile.repeat(given.get("repeat"), complaints)),
     ...Field.optional("budget", PolicyFile.budget(given.get("budget"), complaints)),
     ...Field.optional("on_error", defaults.rest.on_error),
     ...Field.optional("priority", defaults.rest.priority),
-    ...readStanding(given, complaints)
+    ...part("on_error"),
+    ...part("priority")
   }
   return {
     task,
@@ -113,27 +116,23 @@ export const readDefaults = (
   const node = Field.mapping(entry, "`defaults`", complaints)
   if (node === undefined) return outer ?? noDefaults
   const given = fields(node, defaultKeys, complaints)
+  const { part, value } = reading(given, defaultKeys, complaints)
   const retry = PolicyFile.retryFields(given.get("retry"), complaints)
   return {
     entries: new Map([...(outer?.entries ?? []), ...given]),
-    ...Field.optional("model", Field.filled(given.get("model"), "`model`", complaints) ?? outer?.model),
+    ...Field.optional("model", value("model") ?? outer?.model),
     ...Field.optional("retry", retry === undefined ? outer?.retry : { ...outer?.retry, ...retry }),
     rest: {
       ...outer?.rest,
-      ...Field.optional("provider", Field.filled(given.get("provider"), "`provider`", complaints)),
-      ...Field.optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints)),
-      ...readStanding(given, complaints)
+      ...part("provider"),
+      ...part("timeout"),
+      ...part("on_error"),
+      ...part("priority")
     }
   }
 }
 
 // internal
-
-/** What a task has whether it calls a method or holds a workflow. */
-const readStanding = (given: Fields, complaints: Complaints): Pick<Task, "priority" | "on_error"> => ({
-  ...Field.optional("on_error", Field.choice("fail", "continue")(given.get("on_error"), "`on_error`", complaints)),
-  ...Field.optional("priority", Field.priority(given.get("priority"), "`priority`", complaints))
-})
 
 /** Of what a task does: the call of a method, or a workflow. */
 interface Work {
@@ -151,33 +150,21 @@ const readCall = (node: Mapping, given: Fields, defaults: Defaults, complaints: 
     complaints.add(inputs.key, "misplaced-key", message, { suggestion: given.has("params") ? undefined : "params" })
   }
   const { provider, timeout } = defaults.rest
+  const { part, value } = reading(given, taskKeys, complaints)
   return {
     call: {
       protocol: method?.protocol ?? "",
       method: method?.method ?? "",
-      ...Field.optional("provider", Field.filled(given.get("provider"), "`provider`", complaints) ?? provider),
-      ...Field.optional("timeout", Field.duration(1)(given.get("timeout"), "`timeout`", complaints) ?? timeout),
+      ...Field.optional("provider", value("provider") ?? provider),
+      ...Field.optional("timeout", value("timeout") ?? timeout),
       ...Field.optional("retry", PolicyFile.retry(given.get("retry"), defaults.retry, complaints)),
-      ...Field.optional("once", Field.flag(given.get("once"), "`once`", complaints)),
+      ...part("once"),
       ...Field.optional("cache", PolicyFile.cache(given.get("cache"), complaints)),
-      ...Field.optional("effects", Field.choice("reads", "writes")(given.get("effects"), "`effects`", complaints))
+      ...part("effects")
     },
     params: readParams(given, method?.method, defaults, complaints)
   }
 }
-
-/** What has no meaning beside `workflow`, and what has. */
-const besideWorkflow: ReadonlyArray<readonly [key: string, remedy: string]> = [
-  ["method", "its tasks have methods"],
-  ["protocol", "its tasks have protocols"],
-  ["provider", "its tasks have providers"],
-  ["params", "a nested workflow gets `inputs`"],
-  ["retry", "give it to the tasks inside, where what is done is not done again"],
-  ["timeout", "give it to the tasks inside, or a `duration` to its `budget`"],
-  ["once", "give it to the tasks inside"],
-  ["cache", "give it to the tasks inside"],
-  ["effects", "give it to the tasks inside"]
-]
 
 const readWorkflow = (
   given: Fields,
@@ -195,7 +182,7 @@ const readWorkflow = (
     })
   }
   const inputs = given.get("inputs")
-  const node = Field.mapping(inputs, "`inputs`", complaints)
+  const node = reading(given, taskKeys, complaints).value("inputs")
   const entry = given.get("workflow")
   const nested = entry && readNested(entry, { id, inputs: node?.value ?? {}, defaults })
   const sound = nested?.workflow !== undefined
@@ -209,8 +196,9 @@ const readWorkflow = (
 const isTaskId: (id: string) => boolean = Schema.is(TaskId)
 
 const readId = (given: Fields, number: number, complaints: Complaints): Pick<Task, "id" | "label"> => {
-  const name = Field.filled(given.get("name"), "`name`", complaints)
-  const id = Field.filled(given.get("id"), "`id`", complaints) ?? name ?? `task-${number}`
+  const { value } = reading(given, taskKeys, complaints)
+  const name = value("name")
+  const id = value("id") ?? name ?? `task-${number}`
   const place = (given.get("id") ?? given.get("name"))?.value
   if (place !== undefined && !isTaskId(id)) {
     const expected = id.length > 200 ? "at most 200 characters" : "no $, {, } and no control characters"
@@ -236,9 +224,10 @@ const readMethod = (node: Mapping, given: Fields, complaints: Complaints) => {
     )
     return undefined
   }
-  const name = Field.filled(entry, "`method`", complaints)
+  const { value } = reading(given, taskKeys, complaints)
+  const name = value("method")
   const protocolEntry = given.get("protocol")
-  const protocol = Field.filled(protocolEntry, "`protocol`", complaints)
+  const protocol = value("protocol")
   if (name === undefined || (protocolEntry !== undefined && protocol === undefined)) return undefined
   if (protocol !== undefined && protocolEntry !== undefined && !/^[a-z][a-z0-9_-]*\/v\d+$/.test(protocol)) {
     const suggestion = /^[a-z][a-z0-9_-]*$/.test(protocol) ? `${protocol}/v1` : undefined
@@ -267,7 +256,7 @@ const readParams = (
   complaints: Complaints
 ): Record<string, Schema.Json> | undefined => {
   const entry = given.get("params")
-  const node = Field.mapping(entry, "`params`", complaints)
+  const node = reading(given, taskKeys, complaints).value("params")
   if (entry !== undefined && node === undefined) return undefined
   const params = node?.value ?? {}
   const { model } = defaults

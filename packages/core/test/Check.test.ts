@@ -353,6 +353,235 @@ describe("what a reference or an expression speaks of", () => {
   })
 })
 
+describe("what a reference brings", () => {
+  const item = { type: "object", properties: { id: { type: "integer" } }, additionalProperties: false }
+  const count: Contract = {
+    protocol: "x/v1",
+    method: "x/count",
+    description: "Counts",
+    effects: "reads",
+    params: {
+      type: "object",
+      properties: {
+        n: { type: "integer" },
+        text: { type: "string" },
+        tags: { type: "array", items: { type: "string" } },
+        items: { type: "array", items: item },
+        item: { $ref: "#/$defs/item" },
+        mode: { enum: ["a", "b"] },
+        any: {}
+      },
+      additionalProperties: false,
+      $defs: { item }
+    },
+    result: {
+      type: "object",
+      properties: {
+        words: { type: "number" },
+        text: { type: "string" },
+        rows: {
+          type: "array",
+          items: { type: "object", properties: { id: { type: "integer" }, name: { type: "string" } }, required: ["id"] }
+        }
+      },
+      required: ["words", "text", "rows"],
+      additionalProperties: false
+    }
+  }
+  const of = (keys: string, ...more: ReadonlyArray<string>) =>
+    check(
+      [
+        "inputs: { n: { type: integer }, s: { type: string }, o: { type: object, additionalProperties: false, properties: { k: { type: string } } } }",
+        "env: [HOME]",
+        "secrets: [K]",
+        "tasks:",
+        "  - { id: t, method: x/count }",
+        "  - { id: each, method: x/count, foreach: [1, 2] }",
+        `  - { method: x/count, ${keys} }`,
+        ...more
+      ].join("\n"),
+      [...contracts, count]
+    )
+  const params = (text: string, keys = "") => of(`params: { ${text} }${keys}`)
+
+  it("may be what the param takes, as far as it is known", () => {
+    for (const well of [
+      "n: '${t.words}', text: '${t.text}', mode: '${t.text}', any: '${t.rows}'",
+      "n: '${inputs.n}', text: '${inputs.s} ${t.words}', tags: ['${env.HOME}', '${secrets.K}', '${run.id}']",
+      "n: '${t.text ?? 3}', items: '${t.rows}', tags: '${each.text}', item: { id: '${t.rows[0].id}' }",
+      "text: '${each[0].text}', tags: ['${each.text[1]}']"
+    ]) {
+      assert.deepStrictEqual(params(well), [], well)
+    }
+  })
+
+  it("is of another type where it stands alone", () => {
+    assert.deepStrictEqual(params("n: '${t.text}'"), ["f.yaml:7:38: `${t.text}` is text, `n` takes a whole number"])
+    assert.deepStrictEqual(params("text: '${t.words}'"), ["f.yaml:7:41: `${t.words}` is a number, `text` takes text"])
+    assert.deepStrictEqual(params("tags: ['${t.rows[0].id}', '${t.text}']"), [
+      "f.yaml:7:42: `${t.rows[0].id}` is a whole number, `tags[0]` takes text"
+    ])
+    assert.deepStrictEqual(params("items: [{ id: '${t.text}' }]"), [
+      "f.yaml:7:49: `${t.text}` is text, `items[0].id` takes a whole number"
+    ])
+    assert.deepStrictEqual(params("item: '${t.rows}'"), ["f.yaml:7:41: `${t.rows}` is a list, `item` takes a mapping"])
+    for (const [text, words] of [
+      ["inputs.s", "text"],
+      ["env.HOME", "text"],
+      ["secrets.K", "text"],
+      ["t.text ?? 'none'", "text"],
+      ["t", "a mapping"],
+      ["each", "a list"],
+      ["each[0].text", "text"],
+      ["each.text", "a list"]
+    ] as const) {
+      assert.deepStrictEqual(params(`n: "\${${text}}"`), [
+        `f.yaml:7:38: \`\${${text}}\` is ${words}, \`n\` takes a whole number`
+      ])
+    }
+    assert.deepStrictEqual(params(`mode: '\${tasks["t"].status}'`), [
+      'f.yaml:7:41: `${tasks["t"].status}` is "completed", "failed" or "skipped", `mode` takes "a" or "b"'
+    ])
+    assert.deepStrictEqual(params("item: '${inputs.o}'"), [])
+  })
+
+  it("is text where it stands in a text", () => {
+    assert.deepStrictEqual(params("n: 'about ${t.words}'"), [
+      "f.yaml:7:44: `${t.words}` in a text is text, `n` takes a whole number"
+    ])
+  })
+
+  it("is an item of the list, its number, or what was before", () => {
+    const each = (list: string, text: string) => of(`foreach: ${list}, params: { ${text} }`)
+    assert.deepStrictEqual(each("'${t.rows}'", "n: '${item.id}', any: '${item}'"), [])
+    assert.deepStrictEqual(each("t.rows", "text: '${item.id}'").length, 1)
+    assert.deepStrictEqual(each("[a, '${t.text}']", "n: '${item}'"), [
+      "f.yaml:7:65: `${item}` is text, `n` takes a whole number"
+    ])
+    assert.deepStrictEqual(each("[{ k: 1 }]", "n: '${item.kk}'"), [
+      'f.yaml:7:59: the items of `foreach`: there is no "kk", expected k, did you mean "k"?'
+    ])
+    assert.deepStrictEqual(each("[1]", "text: '${index}'").length, 1)
+    const again = (text: string) => of(`repeat: { until: 'true', max: 2 }, params: { ${text} }`)
+    assert.deepStrictEqual(again("text: '${previous.text}', n: '${iteration}'"), [])
+    assert.deepStrictEqual(again("text: '${previous}'"), [
+      "f.yaml:7:76: `${previous}` is null or a mapping, `text` takes text"
+    ])
+  })
+
+  it("has the fields that an input declares", () => {
+    assert.deepStrictEqual(params("text: '${inputs.o.k}'"), [])
+    assert.deepStrictEqual(params("text: '${inputs.o.kk}'"), [
+      'f.yaml:7:41: the input "o": there is no "kk", expected k, did you mean "k"?'
+    ])
+  })
+
+  it("goes beside code, whatever it is", () => {
+    assert.deepStrictEqual(
+      check("tasks: [{ method: python/execute, params: { code: '${run.started_at}' } }]", contracts),
+      []
+    )
+  })
+
+  it("goes into a nested workflow as what its input is, and comes out as what its output is", () => {
+    const nested = (given: string, used: string) =>
+      of(
+        "params: {}",
+        `  - { id: outer, inputs: { i: '${given}' }, workflow: { inputs: { i: { type: integer } }, outputs: { sum: '\${a.text}', all: { deep: ['\${a}'] } }, tasks: [{ id: a, method: x/count }] } }`,
+        `  - { method: x/count, params: { n: '${used}' } }`
+      )
+    assert.deepStrictEqual(nested("${t.words}", "${outer.all.deep[0].words}"), [])
+    assert.deepStrictEqual(nested("${t.text}", "${outer.sum}"), [
+      "f.yaml:8:32: `${t.text}` is text, `i` takes a whole number",
+      "f.yaml:9:38: `${outer.sum}` is text, `n` takes a whole number"
+    ])
+    assert.deepStrictEqual(nested("${t.words}", "${outer.all.deep[0].wrds}"), [
+      'f.yaml:9:38: the result of "outer" (workflow): there is no "wrds", expected words, text or rows, did you mean "words"?'
+    ])
+  })
+
+  it("is a list where there are items to go through, and true or false in a condition", () => {
+    assert.deepStrictEqual(of("foreach: '${t.text}'"), [
+      "f.yaml:7:33: `foreach`: it gives text, `foreach` takes a list"
+    ])
+    assert.deepStrictEqual(of("if: t.words"), ["f.yaml:7:28: `if`: it gives a number, a condition gives true or false"])
+    assert.deepStrictEqual(of("repeat: { max: 2, until: result.words == 'x' }"), [
+      'f.yaml:7:49: `until`: a number is never equal to "x"'
+    ])
+    assert.deepStrictEqual(of("foreach: t.rows, if: item.id > 'x' || index > 1"), [
+      "f.yaml:7:45: `if`: `>` cannot take a number and text"
+    ])
+    // what the document itself holds may be compared on purpose
+    assert.deepStrictEqual(of("foreach: [1, 2], if: item == 'x' || item == 3"), [
+      'f.yaml:7:45: warning: `if`: 1 or 2 is never equal to "x"',
+      "f.yaml:7:60: warning: `if`: 1 or 2 is never equal to 3"
+    ])
+    // one mistake, one complaint
+    assert.deepStrictEqual(of("if: t.wrds"), [
+      'f.yaml:7:28: the result of "t" (x/count): there is no "wrds", expected words, text or rows, did you mean "words"?'
+    ])
+    assert.deepStrictEqual(of("foreach: t.rows, if: has(item.idd)"), [])
+  })
+})
+
+describe("a provider", () => {
+  const served = (provider: string, params: Contract["params"], method = "x/do", result: Contract["result"] = {}) => ({
+    protocol: `${method.split("/")[0]}/v1`,
+    method,
+    description: "Does",
+    effects: "reads" as const,
+    params,
+    result,
+    provider
+  })
+  const text = { type: "object", properties: { a: { type: "string" } }, additionalProperties: false }
+  const number = { type: "object", properties: { a: { type: "integer" } }, additionalProperties: false }
+  const known = [
+    served("first", text, "x/do", text),
+    served("second", number, "x/do", number),
+    served("other", {}, "y/do")
+  ]
+  const of = (keys: string, all: ReadonlyArray<Contract> = known, more = "") =>
+    check(`${more}tasks: [{ id: t, method: x/do, ${keys} }]`, all)
+
+  it("that a task names serves its method, or else the nearest that does is named", () => {
+    assert.deepStrictEqual(of("provider: second"), [])
+    assert.deepStrictEqual(of("provider: secnd"), [
+      'f.yaml:1:42: no provider "secnd" is on duty for x/do (on duty: first, second, other), did you mean "second"?'
+    ])
+    assert.deepStrictEqual(of("provider: other"), [
+      'f.yaml:1:42: the provider "other" does not serve x/do, expected first or second'
+    ])
+    // who has no name may be anybody
+    assert.deepStrictEqual(of("provider: nobody", [{ ...tool, protocol: "x/v1", method: "x/do" }]), [])
+  })
+
+  it("says what params there are, one of those who may serve it if none is named", () => {
+    assert.deepStrictEqual(of("provider: second, params: { a: 1 }"), [])
+    assert.deepStrictEqual(of("provider: first, params: { a: 1 }"), ["f.yaml:1:62: `a`: expected text, found 1"])
+    assert.deepStrictEqual(of("params: { a: 1 }"), [])
+    assert.deepStrictEqual(of("params: { a: x }"), [])
+    assert.deepStrictEqual(of("params: { a: true }"), ["f.yaml:1:45: `a`: expected text, found true"])
+    const use = (keys: string) =>
+      check(
+        `tasks: [{ id: t, method: x/do${keys} }, { method: x/do, provider: second, params: { a: '\${t.a}' } }]`,
+        known
+      )
+    const mismatches = (keys: string) => use(keys).filter((message) => message.includes("is text, `a` takes"))
+    assert.lengthOf(mismatches(", provider: first"), 1)
+    assert.lengthOf(mismatches(", provider: second"), 0)
+    assert.lengthOf(mismatches(""), 0)
+  })
+
+  it("may be wanted by the workflow, by its name or its protocol", () => {
+    assert.deepStrictEqual(of("params: {}", known, "providers: [first, x/v1]\n"), [])
+    assert.deepStrictEqual(of("params: {}", known, "providers: [frst]\n"), [
+      'f.yaml:1:13: no provider "frst" is on duty (on duty: first, second, other), did you mean "first"?'
+    ])
+    assert.deepStrictEqual(of("params: {}", [...known, tool], "providers: [frst]\n"), [])
+  })
+})
+
 describe("a cache", () => {
   const of = (keys: string) => check(`secrets: [K]\ninputs: { s: { secret: true } }\ntasks: [{ ${keys} }]`)
   const chat = "method: llm/chat, cache: true, params: { prompt: x }"
@@ -427,7 +656,7 @@ describe("dependencies", () => {
         "{ id: start, method: data/value }",
         "{ id: a, method: data/value, needs: [start], params: { x: '${b.x}' } }",
         "{ id: b, method: data/value, if: c.x > 1 }",
-        "{ id: c, method: data/value, foreach: '${a}' }",
+        "{ id: c, method: data/value, foreach: '${a.x}' }",
         "{ id: x, method: data/value, needs: y }",
         "{ id: y, method: data/value, needs: x }"
       ).filter((message) => !message.includes("warning")),
@@ -463,6 +692,31 @@ describe("a document with mistakes", () => {
       'mistakes.yaml:33:20: `temperature`: expected a number, found "hot"',
       'mistakes.yaml:34:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?'
     ])
+  })
+
+  it("with twelve of them has just those, each with its place, its code and what was probably meant", () => {
+    const found = Check.check(WorkflowFile.parse({ text: fixture("twelve-mistakes.yaml"), file: "t.yaml" }), contracts)
+    assert.deepStrictEqual(
+      found.map(({ code, column, line, severity, suggestion }) => [line, column, severity, code, suggestion]),
+      [
+        [8, 13, "error", "unknown-method", "llm/chat"],
+        [14, 30, "error", "undeclared-input", "topic"],
+        [15, 7, "error", "unknown-param", "temperature"],
+        [18, 5, "error", "unknown-key", "retry"],
+        [21, 16, "error", "invalid-param", undefined],
+        [23, 9, "error", "type-mismatch", undefined],
+        [25, 5, "error", "missing-param", undefined],
+        [28, 9, "error", "unknown-field", "input_tokens"],
+        [31, 22, "error", "unknown-field", "content"],
+        [32, 13, "error", "type-mismatch", undefined],
+        [35, 20, "error", "cycle", undefined],
+        [35, 26, "error", "unknown-dependency", undefined]
+      ]
+    )
+    assert.deepStrictEqual(
+      found.filter(({ code }) => code === "type-mismatch").map(({ message }) => message),
+      ["`if`: `>` cannot take text and a number", "`${ask.content}` is text, `seed` takes a whole number"]
+    )
   })
 
   it("is told in the order of its lines, each mistake once", () => {

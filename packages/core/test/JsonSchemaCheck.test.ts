@@ -39,6 +39,12 @@ describe("check", () => {
     for (const [schema, value, message] of cases) assert.deepStrictEqual(issues(schema, value), [` | ${message}`])
   })
 
+  it("refuses a property that its schema rules out", () => {
+    const schema = { properties: { a: false, b: true }, patternProperties: { "^x": false } }
+    assert.deepStrictEqual(issues(schema, { a: 1 }), ['a | "a" is not known here, expected b | b'])
+    assert.deepStrictEqual(issues(schema, { x1: 1 }), ['x1 | "x1" is not known here, expected b'])
+  })
+
   it("names the place, and nothing that is right beside it", () => {
     const schema = {
       type: "object",

@@ -97,6 +97,8 @@ describe("JsonSchemaSample", () => {
     accepts(tree)
     assert.isObject(sample({ ...tree, required: ["name", "child"] }, { words, seed: 1 }))
     assert.isDefined(sample({ $ref: "#" }, { words, seed: 1 }))
+    const twice = { type: "object", required: ["a", "b"], properties: { a: { $ref: "#" }, b: { $ref: "#" } } }
+    assert.isBelow(JSON.stringify(sample(twice, { words, seed: 1 })).length, 1_000_000)
   })
 
   it("prefers a value to null", () => {

@@ -6,7 +6,8 @@ import { format } from "../src/Diagnostic.ts"
 import { LlmV1 } from "../src/LlmV1.ts"
 import * as Protocol from "../src/Protocol.ts"
 import { PythonV1 } from "../src/PythonV1.ts"
-import type { Workflow } from "../src/Workflow.ts"
+import { standard } from "../src/Retry.ts"
+import type { Task, Workflow } from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
 import { task, workflow } from "./Documents.ts"
 
@@ -194,13 +195,14 @@ describe("the result of a nested workflow", () => {
 
   it("has its outputs, or else the nearest is named", () => {
     const outputs = ["outputs: { summary: '${a.content}', n: 1, all: '${c}', one: '${a}' }"]
-    for (const path of ["", ".summary", ".summary.x", ".n", ".all[0].content", ".one.content"]) {
+    for (const path of ["", ".summary", ".n", ".all[0].content", ".one.content"]) {
       assert.deepStrictEqual(use(path, outputs), [])
     }
     const result = 'the result of "outer" (workflow): there is no'
     assert.deepStrictEqual(use(".sumary", outputs), [
       `${result} "sumary", expected summary, n, all or one, did you mean "summary"?`
     ])
+    assert.deepStrictEqual(use(".summary.x", outputs), [`${result} "x"`])
     assert.deepStrictEqual(use(".all.content", outputs), [`${result} "content"`])
     assert.match(use(".one.content.x", outputs).join(), /there is no "x"/)
     assert.deepStrictEqual(use("[0].sumary", outputs, ["    foreach: [1]"]).length, 1)
@@ -247,6 +249,59 @@ describe("a workflow that was never a document", () => {
       `1:1: tasks[0].workflow.budget: \`budget\` ${belongs}`,
       "1:1: tasks[0].workflow.inputs.k.secret: an input of a nested workflow cannot be secret: list the secret under its own `secrets`"
     ])
+  })
+
+  it("has beside `workflow` what the reader lets stand there", () => {
+    const beside = (more: Partial<Task>, remedy: string) => {
+      const [key = ""] = Object.keys(more)
+      assert.deepStrictEqual(of(around(workflow([task("a")]), more)), [
+        `1:1: tasks[0].${key}: \`${key}\` cannot stand beside \`workflow\`: ${remedy}`
+      ])
+    }
+    const inside = "give it to the tasks inside"
+    beside({ retry: standard }, `${inside}, where what is done is not done again`)
+    beside({ timeout: 5 }, `${inside}, or a \`duration\` to its \`budget\``)
+    beside({ once: true }, inside)
+    beside({ effects: "reads" }, inside)
+    beside({ provider: "ollama" }, "its tasks have providers")
+    assert.deepStrictEqual(
+      of(
+        around(workflow([task("a")]), { foreach: [1], concurrency: 2, if: "true", priority: 1, budget: { calls: 1 } })
+      ),
+      []
+    )
+  })
+
+  it("has the names and numbers that the reader lets stand", () => {
+    const one = (more: Partial<Task>) => of(workflow([task("a", more)]))
+    const ids = (...all: readonly [string, ...ReadonlyArray<string>]) => {
+      const [first, ...rest] = all.map((id) => task(id))
+      return first === undefined ? [] : of(workflow([first, ...rest]))
+    }
+    assert.deepStrictEqual(ids("a", "a"), ['1:1: tasks[1].id: duplicate task id "a", first at tasks[0]'])
+    assert.match(ids("item").join(), /^1:1: tasks\[0\]\.id: a task cannot be called "item"/)
+    assert.match(ids("${a}").join(), /"\$\{a\}" cannot be the id of a task/)
+    assert.match(
+      of(workflow([task("a"), task("b", { label: "a" })])).join(),
+      /tasks\[1\]\.label: the name "a" is the id/
+    )
+    for (const more of [
+      { concurrency: 2 },
+      { foreach: [1], concurrency: 0 },
+      { priority: 4 },
+      { repeat: { until: "true", max: 1001 } },
+      { retry: { ...standard, max_attempts: 0 } },
+      { retry: { ...standard, delay: standard.max_delay + 1 } },
+      { timeout: 0 },
+      { cache: { ttl: -1 } }
+    ]) {
+      assert.lengthOf(one(more), 1, JSON.stringify(more))
+    }
+    assert.lengthOf(of(workflow([task("a")], { max_concurrency: 0.5, priority: -1, timeout: NaN })), 3)
+    const input = (name: string, value: number) =>
+      of(workflow([task("a")], { inputs: { [name]: { schema: { type: "string" }, default: value, required: false } } }))
+    assert.lengthOf(input("two words", 1), 2)
+    assert.lengthOf(of(around(workflow([task("a", { timeout: 0 })]))), 1)
   })
 
   it("is at most 20 deep", () => {

@@ -82,6 +82,34 @@ describe("a provider", () => {
     })
   )
 
+  it.effect("refuses whatever a method is given that takes nothing", () =>
+    Effect.gen(function* () {
+      const provider = yield* make({ handlers: { ...spec.handlers, "test/extra": () => Effect.succeed(1) } })
+      assert.strictEqual(yield* call(provider, "test/extra", {}), 1)
+      for (const params of [{ a: 1 }, [], [1], "x", 7, true, null]) {
+        const error = yield* Effect.flip(call(provider, "test/extra", params))
+        assert.strictEqual(error.code, -32602, JSON.stringify(params))
+      }
+      const [, extra] = yield* provider.contracts
+      assert.deepStrictEqual(extra?.params, { type: "object", additionalProperties: false })
+    })
+  )
+
+  it.effect("without what its protocol wants, a name, or room for a call is refused", () =>
+    Effect.gen(function* () {
+      // Safe: that a handler is missing is the point.
+      const none = make({ handlers: {} as typeof spec.handlers })
+      assert.include((yield* Effect.flip(none)).message, "test/v1 wants a handler for test/day")
+      for (const [more, said] of [
+        [{ name: "" }, "no name"],
+        [{ concurrency: 0 }, "`concurrency` is 0"],
+        [{ concurrency: NaN }, "`concurrency` is NaN"]
+      ] as const) {
+        assert.include((yield* Effect.flip(make(more))).message, said)
+      }
+    })
+  )
+
   it.effect("answers for a wrong result of its handler", () =>
     Effect.gen(function* () {
       // Safe: that it is no date is the point.

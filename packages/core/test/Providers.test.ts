@@ -220,6 +220,41 @@ describe("the methods of a provider", () => {
   )
 })
 
+describe("who looks for further providers", () => {
+  test(
+    "is asked once before a method or a name is said to be unknown, and never for what is known",
+    Effect.gen(function* () {
+      const providers = yield* Providers
+      let looked = 0
+      const look = Effect.sync(() => void looked++)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(providers.discover(look), scope)
+      yield* register("a", ["x/do"])
+      assert.strictEqual(yield* choose("x/do"), "a")
+      assert.strictEqual(yield* choose("x/do", "a"), "a")
+      assert.strictEqual(looked, 0)
+      assert.strictEqual((yield* Effect.flip(choose("x/other"))).code, -32601)
+      assert.strictEqual((yield* Effect.flip(choose("x/do", "b"))).code, -30002)
+      assert.strictEqual(looked, 2)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* Effect.flip(choose("x/other"))).code, -32601)
+      assert.strictEqual(looked, 2)
+    })
+  )
+
+  test(
+    "may put on duty who has it",
+    Effect.gen(function* () {
+      const providers = yield* Providers
+      const scope = yield* Effect.scope
+      const comes = Effect.ignore(Scope.provide(providers.register(provider("far", ["x/far"])), scope))
+      yield* providers.discover(comes)
+      assert.strictEqual(yield* choose("x/far"), "far")
+      assert.deepStrictEqual(yield* onDuty, ["far"])
+    })
+  )
+})
+
 test(
   "whoever watches hears when somebody comes, goes, or changes",
   Effect.gen(function* () {

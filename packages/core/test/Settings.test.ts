@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import * as Settings from "../src/Settings.ts"
 
-const machine: Settings.Machine = { home: "/home/ada", isFolder: () => false }
+const machine: Settings.Machine = { home: "/home/ada", folder: "/work/digest", isFolder: () => false }
 
 const load = (
   env: Record<string, string>,
@@ -26,9 +26,20 @@ describe("Settings", () => {
           from: "default"
         },
         durability: { value: "power", from: "default" },
-        ollama: { value: "http://127.0.0.1:11434", from: "default" },
-        python: { value: undefined, from: "default" },
-        debug: { value: false, from: "default" }
+        debug: { value: false, from: "default" },
+        providers: {
+          ollama: {
+            use: { value: "ollama", from: "default" },
+            options: { endpoint: { value: "http://127.0.0.1:11434", from: "default" } }
+          },
+          python: { use: { value: "python", from: "default" }, options: {} }
+        },
+        stores: {},
+        secrets: {},
+        roots: { value: [], from: "default" },
+        folder: "/work/digest",
+        data: "/home/ada/.local/share/gleitzeit",
+        unused: []
       })
     })
   )
@@ -38,7 +49,9 @@ describe("Settings", () => {
       const env = { GLEITZEIT_STORE: "sqlite:env.db", GLEITZEIT_PYTHON: "/opt/python", GLEITZEIT_DEBUG: "1" }
       const settings = yield* load(env, { store: "memory:" })
       assert.deepStrictEqual(settings.store, { value: { _tag: "Memory" }, from: "--store" })
-      assert.deepStrictEqual(settings.python, { value: "/opt/python", from: "GLEITZEIT_PYTHON" })
+      assert.deepStrictEqual(settings.providers["python"]?.options, {
+        python: { value: "/opt/python", from: "GLEITZEIT_PYTHON" }
+      })
       assert.deepStrictEqual(settings.debug, { value: true, from: "GLEITZEIT_DEBUG" })
     })
   )
@@ -75,6 +88,28 @@ describe("Settings", () => {
       assert.deepStrictEqual((yield* store(url)).from, "GLEITZEIT_STORE")
       const alone = yield* store({ GLEITZEIT_PERSISTENCE_BACKEND: "sqlite" })
       assert.deepStrictEqual(alone.value, { _tag: "Sqlite", filename: "/home/ada/.local/share/gleitzeit/gleitzeit.db" })
+    })
+  )
+
+  it.effect("the URL of Redis counts where Redis is meant, and is refused", () =>
+    Effect.gen(function* () {
+      const url = { GLEITZEIT_REDIS_URL: "redis://ada:hunter2@localhost" }
+      const sqlite = yield* load({ ...url, GLEITZEIT_PERSISTENCE_BACKEND: "sqlite" })
+      assert.strictEqual(sqlite.store.value._tag, "Sqlite")
+      assert.strictEqual((yield* load({ ...url, GLEITZEIT_SQLITE_PATH: "a.db" })).store.from, "GLEITZEIT_SQLITE_PATH")
+      for (const env of [url, { ...url, GLEITZEIT_PERSISTENCE_BACKEND: "redis" }]) {
+        assert.strictEqual(
+          yield* refused(env),
+          "GLEITZEIT_REDIS_URL: a store on Redis is not in this version; use memory: or sqlite:PATH"
+        )
+      }
+    })
+  )
+
+  it.effect("what has no effect in this version is named", () =>
+    Effect.gen(function* () {
+      const { unused } = yield* load({ GLEITZEIT_MCP_SERVER_PATH: "/mcp" })
+      assert.deepStrictEqual(unused, [{ value: "mcp.servers", from: "GLEITZEIT_MCP_SERVER_PATH" }])
     })
   )
 
@@ -121,16 +156,33 @@ describe("Settings", () => {
     })
   )
 
+  it.effect("a refusal shows no password", () =>
+    Effect.gen(function* () {
+      const cases = [
+        { ollama: "ftp://ada:hunter2@x" },
+        { ollama: "ada:hunter2@x y" },
+        { store: "memory://ada:hunter2@x" },
+        { store: "ada://hunter2@x" },
+        { store: "x//ada:hunter2@x" }
+      ]
+      for (const flags of cases) assert.notInclude(yield* refused({}, flags), "hunter2")
+    })
+  )
+
   it.effect("OLLAMA_HOST may be a bare host or the address that the server binds", () =>
     Effect.gen(function* () {
-      const url = (text: string) => Effect.map(load({ OLLAMA_HOST: text }), ({ ollama }) => ollama.value)
+      const url = (text: string) =>
+        Effect.map(load({ OLLAMA_HOST: text }), ({ providers }) => providers["ollama"]?.options["endpoint"]?.value)
       assert.strictEqual(yield* url("gpu.local"), "http://gpu.local:11434")
       assert.strictEqual(yield* url("gpu.local:8080"), "http://gpu.local:8080")
       assert.strictEqual(yield* url("0.0.0.0"), "http://127.0.0.1:11434")
       assert.strictEqual(yield* url(":1234"), "http://127.0.0.1:1234")
       assert.strictEqual(yield* url("https://llm.example.org/"), "https://llm.example.org")
       const both = yield* load({ OLLAMA_HOST: "a", GLEITZEIT_OLLAMA_URL: "http://b:1" })
-      assert.deepStrictEqual(both.ollama, { value: "http://b:1", from: "GLEITZEIT_OLLAMA_URL" })
+      assert.deepStrictEqual(both.providers["ollama"]?.options["endpoint"], {
+        value: "http://b:1",
+        from: "GLEITZEIT_OLLAMA_URL"
+      })
     })
   )
 

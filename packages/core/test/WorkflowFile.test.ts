@@ -6,6 +6,7 @@ import { format } from "../src/Diagnostic.ts"
 import { Task } from "../src/Workflow.ts"
 import { Workflow } from "../src/Workflow.ts"
 import * as WorkflowFile from "../src/WorkflowFile.ts"
+import { written } from "./written.ts"
 
 const fixture = (file: string): WorkflowFile.Source => ({
   text: readFileSync(new URL(`fixtures/${file}`, import.meta.url), "utf8"),
@@ -742,38 +743,6 @@ const pieces = Schema.Array(
     "🦊"
   ])
 )
-
-const writtenBudget = ({ duration, ...rest }: NonNullable<Workflow["budget"]>) => ({
-  ...rest,
-  ...(duration === undefined ? {} : { duration: `${duration}ms` })
-})
-
-/** A document in its plain spelling of a canonical workflow. */
-const written = ({ budget, inputs, tasks, timeout, ...rest }: Workflow): Record<string, unknown> => ({
-  ...rest,
-  ...(timeout === undefined ? {} : { timeout: `${timeout}ms` }),
-  ...(budget === undefined ? {} : { budget: writtenBudget(budget) }),
-  ...(inputs === undefined
-    ? {}
-    : {
-        inputs: Object.fromEntries(
-          Object.entries(inputs).map(([name, { schema, ...input }]) => [name, { ...schema, ...input }])
-        )
-      }),
-  tasks: tasks.map(({ budget, cache, label, method, params, protocol, retry, timeout, workflow, ...task }) => ({
-    ...task,
-    ...(workflow === undefined
-      ? { method, protocol, params }
-      : { workflow: written(workflow), ...(Object.keys(params).length === 0 ? {} : { inputs: params }) }),
-    ...(label === undefined ? {} : { name: label }),
-    ...(timeout === undefined ? {} : { timeout: `${timeout}ms` }),
-    ...(budget === undefined ? {} : { budget: writtenBudget(budget) }),
-    ...(cache === undefined ? {} : { cache: cache.ttl === undefined ? cache : { ...cache, ttl: `${cache.ttl}ms` } }),
-    ...(retry === undefined
-      ? {}
-      : { retry: { ...retry, delay: `${retry.delay}ms`, max_delay: `${retry.max_delay}ms` } })
-  }))
-})
 
 const Word = Schema.Literals([
   "a",

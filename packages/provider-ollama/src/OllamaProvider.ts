@@ -77,10 +77,12 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
             onSuccess: (all): Effect.Effect<never, Failure.Failure> => {
               const available = all.map((model) => model.name)
               if (available.some((name) => fullName(name) === fullName(model))) return client.explain(refused)
-              const remedy = `get it with "ollama pull ${model}"`
-              return Effect.fail(new Errors.ModelNotFound({ provider: name, model, available, remedy }))
+              return Effect.fail(absent(model, available))
             }
           })
+
+    const absent = (model: string, available: ReadonlyArray<string>) =>
+      new Errors.ModelNotFound({ provider: name, model, available, remedy: `get it with "ollama pull ${model}"` })
 
     const ask = Effect.fnUntraced(function* (
       method: string,
@@ -161,14 +163,34 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
           })
         })
       ),
+      // a server that does not say which models it has may still answer
       identity: (_method, params) =>
         Effect.gen(function* () {
-          const { file_path, files, images, messages, model } = yield* Effect.fromResult(decodeChosen(params))
+          const chosen = decodeChosen(params)
+          if (Result.isFailure(chosen)) return undefined
+          const { file_path, files, images = [], messages = [], model } = chosen.success
           // What files hold decides which model is taken, so without a name there is no telling here.
-          if (model === undefined && [file_path, files, messages].some((value) => value !== undefined)) return undefined
-          const wanted = fullName(modelFor(model, (images ?? []).length > 0))
-          return (yield* client.models).find(({ name }) => fullName(name) === wanted)?.digest
-        }).pipe(Effect.orElseSucceed(() => undefined))
+          if (model === undefined && (file_path !== undefined || files !== undefined)) return undefined
+          const shown = [images, ...messages.map(({ images = [] }) => images)]
+          const wanted = modelFor(
+            model,
+            shown.some(({ length }) => length > 0)
+          )
+          const all = yield* Effect.option(client.models)
+          if (Option.isNone(all)) return undefined
+          const found = all.value.find(({ name }) => fullName(name) === fullName(wanted))
+          if (found !== undefined) return found.digest
+          const available = all.value.map(({ name }) => name)
+          return yield* absent(wanted, available)
+        }),
+      estimate: (_method, params) => {
+        const limited = decodeLimited(params)
+        return Effect.succeed(
+          Result.isSuccess(limited) && limited.success.provider_options === undefined
+            ? { output_tokens: limited.success.max_tokens }
+            : {}
+        )
+      }
     }
   })
 
@@ -192,8 +214,18 @@ const decodeChosen = Schema.decodeUnknownResult(
   Schema.Struct({
     model: Schema.optionalKey(Schema.String),
     images: Schema.optionalKey(Schema.Array(Schema.Unknown)),
-    messages: Schema.optionalKey(Schema.Unknown),
+    messages: Schema.optionalKey(
+      Schema.Array(Schema.Struct({ images: Schema.optionalKey(Schema.Array(Schema.Unknown)) }))
+    ),
     file_path: Schema.optionalKey(Schema.Unknown),
     files: Schema.optionalKey(Schema.Unknown)
+  })
+)
+
+/** The params that say how long an answer is at most. -1: no limit. */
+const decodeLimited = Schema.decodeUnknownResult(
+  Schema.Struct({
+    max_tokens: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+    provider_options: Schema.optionalKey(Schema.Unknown)
   })
 )

@@ -1,7 +1,7 @@
 import { Errors, Providers } from "@gleitzeit/core"
 import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Schema } from "effect"
 import { OllamaProvider } from "../src/index.ts"
 import { connect, setup } from "./calls.ts"
 
@@ -241,9 +241,28 @@ describe("OllamaProvider on duty", () => {
       assert.match(digest ?? "", /^[0-9a-f]{64}$/)
       assert.strictEqual(yield* provider.identity("llm/chat", { prompt: "a" }), digest)
       assert.notStrictEqual(yield* provider.identity("llm/chat", { prompt: "a", images: ["/a.png"] }), digest)
-      assert.isUndefined(yield* provider.identity("llm/chat", { model: "nope", prompt: "a" }))
+      const said = { messages: [{ role: "user", content: "a" }] }
+      assert.strictEqual(yield* provider.identity("llm/chat", said), digest)
+      const shown = { messages: [{ role: "user", content: "a", images: ["/a.png"] }] }
+      assert.notStrictEqual(yield* provider.identity("llm/chat", shown), digest)
+      assert.isUndefined(yield* provider.identity("llm/chat", { ...said, file_path: "/a.png" }))
+      const absent = yield* Effect.flip(provider.identity("llm/chat", { model: "nope", prompt: "a" }))
+      assert.strictEqual(absent.name, "MODEL_NOT_FOUND")
+      assert.match(absent.message, /does not have the model "nope" \(it has .*llama3\.2.*ollama pull nope/)
       yield* mini.stop
       assert.isUndefined(yield* provider.identity("llm/chat", { model: "llama3.2", prompt: "a" }))
+    })
+  )
+
+  it.effect("knows how long an answer is at most where the task says so", () =>
+    Effect.gen(function* () {
+      const { provider } = yield* setup()
+      const estimate = (params: Schema.Json) => provider.estimate("llm/chat", params)
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400 }), { output_tokens: 400 })
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: -1 }), {})
+      assert.deepStrictEqual(yield* estimate({ prompt: "a" }), {})
+      const own = { ollama: { num_predict: 800 } }
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400, provider_options: own }), {})
     })
   )
 

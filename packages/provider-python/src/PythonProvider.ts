@@ -122,6 +122,8 @@ const spec = (
         status: "healthy" as const,
         details: { executable, prefix, version }
       })),
+      // code pays for what it asks for by itself, where nobody here sees it
+      estimate: () => Effect.succeed({ calls: 1, input_tokens: 0, output_tokens: 0, cost_usd: 0 }),
       identity: () =>
         find.pipe(
           Effect.map(({ executable, version }) => `python ${version} ${executable}`),

@@ -1,2 +1,3 @@
 /** The door of `@gleitzeit/provider-python`. */
 export * as PythonProvider from "./PythonProvider.ts"
+export { plugin as default } from "./PythonPlugin.ts"

@@ -158,7 +158,8 @@ const task = (
     return other === undefined ? [] : [{ how, id: other }]
   })
   const last = uses.at(-1)?.id
-  const each = foreach(recipe.items, last)
+  // what is known of the result of a nested workflow is no list
+  const each = recipe.items === "no list" && holders.includes(last ?? "") ? undefined : foreach(recipe.items, last)
   const repeats = repeat && recipe.repeat !== "no"
   const from = uses.flatMap(({ how, id }, n) =>
     // what is known of the result of a nested workflow has no such field

@@ -1,5 +1,5 @@
 /** `gleitzeit call METHOD [PARAMS]` */
-import { Diagnostic, Errors, Gleitzeit } from "@gleitzeit/core"
+import { Diagnostic, Errors, Gleitzeit, Providers } from "@gleitzeit/core"
 import { Clock, Effect, Option, Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command, Flag } from "../Cli.ts"
@@ -44,11 +44,14 @@ export const call = Command.make(
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const contracts = yield* gleitzeit.contracts
     const contract = contracts.find((contract) => contract.method === method)
-    if (contract === undefined)
-      return yield* unknownMethod(
-        method,
-        contracts.map((contract) => contract.method)
+    if (contract === undefined) {
+      const { choose } = yield* Providers.Providers
+      // a plug-in that cannot be loaded says why nobody serves it
+      const failure = yield* Effect.flip(choose(method, {}))
+      return yield* Effect.fail(
+        failure instanceof Errors.MethodNotFound ? unknownMethod(method, failure.known) : failure
       )
+    }
     const params = yield* read(written, contract.params)
     const { run } = yield* spinning(
       method,

@@ -1,10 +1,11 @@
 /** `gleitzeit doctor` */
-import { Gleitzeit, Settings, Store } from "@gleitzeit/core"
+import { Gleitzeit, type Settings, Store } from "@gleitzeit/core"
 import { Effect, Result } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Command } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
 import * as Machine from "../Machine.ts"
+import * as Origins from "../Origins.ts"
 import { Output } from "../Output.ts"
 import { spinning } from "../Spinner.ts"
 import type { Style } from "../Style.ts"
@@ -27,7 +28,7 @@ export const doctor = Command.make(
     const settings = yield* Machine.settings
     const findings = yield* spinning("looking around", look(settings))
     const ok = findings.every(({ status }) => status !== "failed")
-    if (output.options.json) yield* output.json({ ok, findings, settings: origins(settings) })
+    if (output.options.json) yield* output.json({ ok, findings, settings: Origins.document(settings) })
     else yield* output.data(table(findings, output.dataStyle).join("\n"))
     if (!ok) return yield* new ExitCode.Ended({ exit: ExitCode.unavailable })
   })
@@ -57,7 +58,8 @@ const look = (settings: Settings.Settings) =>
       Bundle.layer({ store: "none" }),
       { local: true }
     )
-    const where = `${Settings.showStore(settings.store.value)} (${settings.store.from})`
+    const { from, value } = Origins.storeOf(settings)
+    const where = `${value} (${from})`
     const findings: Array<Finding> = [
       { what: "gleitzeit", status: "ok", detail: version },
       { what: "node", status: "ok", detail: `${process.version}, ${process.platform} ${process.arch}` },
@@ -79,18 +81,3 @@ const storeWorks = Effect.gen(function* () {
   yield* store.list({ limit: 1 })
   return store.durability
 })
-
-const origins = (settings: Settings.Settings) => ({
-  store: { value: Settings.showStore(settings.store.value), from: settings.store.from },
-  durability: settings.durability,
-  ollama: { value: withoutPassword(settings.ollama.value), from: settings.ollama.from },
-  python: { value: settings.python.value ?? null, from: settings.python.from },
-  debug: settings.debug
-})
-
-/** A URL may carry a password. */
-const withoutPassword = (text: string): string => {
-  const url = new URL(text)
-  if (url.password !== "") url.password = "***"
-  return url.href.replace(/\/+$/, "")
-}

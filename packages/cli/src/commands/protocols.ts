@@ -1,6 +1,6 @@
 /** `gleitzeit protocols [show ID]` */
 import { type Contract, Diagnostic, Gleitzeit } from "@gleitzeit/core"
-import { Effect } from "effect"
+import { Effect, type Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
@@ -31,7 +31,7 @@ const show = Command.make(
     }
     if (output.options.json) return yield* output.json({ methods: found })
     yield* output.data(
-      found
+      once(found)
         .flatMap((contract) => [...describe(contract, output.dataStyle), ""])
         .join("\n")
         .trimEnd()
@@ -46,7 +46,12 @@ export const protocols = Command.make(
     const output = yield* Output
     const contracts = yield* (yield* Gleitzeit.Gleitzeit).contracts
     if (output.options.json) return yield* output.json({ methods: contracts })
-    const rows = contracts.map(({ description, effects, method, protocol }) => [protocol, method, effects, description])
+    const rows = once(contracts).map(({ description, effects, method, protocol }) => [
+      protocol,
+      method,
+      effects,
+      description
+    ])
     const [head = "", ...lines] = Text.table([["PROTOCOL", "METHOD", "EFFECTS", "DOES"], ...rows])
     yield* output.data([output.dataStyle.dim(head), ...lines].join("\n"))
   })
@@ -57,21 +62,45 @@ export const protocols = Command.make(
 )
 
 /** A method as people read it. */
-export const describe = (contract: Contract.Contract, { bold, dim }: Style): ReadonlyArray<string> => [
+export const describe = (contract: Contract.Contract, { bold, dim, signs }: Style): ReadonlyArray<string> => [
   `${bold(contract.method)}  ${dim(`${contract.protocol}, ${contract.effects}`)}`,
   `  ${contract.description}`,
   "  params",
   ...fields(contract.params, dim),
   "  result",
-  ...fields(contract.result, dim)
+  ...fields(contract.result, dim),
+  ...(contract.examples ?? []).flatMap(({ params, result }, n) => [
+    (contract.examples ?? []).length === 1 ? "  example" : `  example ${n + 1}`,
+    `    ${dim("params")}  ${shown(params, signs.ellipsis)}`,
+    `    ${dim("result")}  ${shown(result, signs.ellipsis)}`
+  ])
 ]
 
 // internal
 
+/** What several providers promise in the same words is one thing. */
+const once = (contracts: ReadonlyArray<Contract.Contract>): ReadonlyArray<Contract.Contract> => {
+  const found = new Map<string, Contract.Contract>()
+  for (const contract of contracts) {
+    const { provider: _, ...promised } = contract
+    const key = JSON.stringify(promised)
+    if (!found.has(key)) found.set(key, contract)
+  }
+  return [...found.values()]
+}
+
+/** On one line, not all of it: `show --json` has the whole value. */
+const shown = (value: Schema.Json, ellipsis: string): string =>
+  Text.fit(Text.clean(JSON.stringify(value)), 100, ellipsis)
+
 const fields = (schema: { readonly [key: string]: unknown }, dim: Style["dim"]): ReadonlyArray<string> => {
   const properties = schema["properties"]
   const required = schema["required"]
-  if (!isRecord(properties)) return [`    ${dim("anything")}`]
+  if (!isRecord(properties)) {
+    return [
+      `    ${dim(schema["type"] === "object" && schema["additionalProperties"] === false ? "nothing" : "anything")}`
+    ]
+  }
   const rows = Object.entries(properties).map(([name, property]) => [
     `    ${name}${Array.isArray(required) && required.includes(name) ? "" : "?"}`,
     typeOf(property),

@@ -1,13 +1,15 @@
-/** `gleitzeit providers [health]` */
-import { type Contract, Gleitzeit, Providers } from "@gleitzeit/core"
+/** `gleitzeit providers [health | add | remove]` */
+import { Gleitzeit, Providers } from "@gleitzeit/core"
 import { Effect } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Command } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
 import { Output } from "../Output.ts"
+import * as ProviderList from "../ProviderList.ts"
 import { spinning } from "../Spinner.ts"
 import type { Style } from "../Style.ts"
 import * as Text from "../Text.ts"
+import { add, remove } from "./registration.ts"
 
 type Health = Effect.Success<Gleitzeit.Gleitzeit["Service"]["health"]>[number]
 
@@ -32,22 +34,14 @@ export const providers = Command.make(
   Effect.fn("gleitzeit.providers")(function* () {
     const output = yield* Output
     const all = yield* (yield* Providers.Providers).all
-    const list = yield* Effect.forEach(all, ({ contracts, name, protocol }) =>
-      Effect.map(contracts, (contracts) => ({
-        name,
-        protocol,
-        methods: contracts.map(({ method }: Contract.Contract) => method)
-      }))
-    )
+    const list = yield* ProviderList.of(all)
     if (output.options.json) return yield* output.json({ providers: list })
-    const rows = list.map(({ methods, name, protocol }) => [name, protocol, methods.join(", ")])
-    const [head = "", ...lines] = Text.table([["PROVIDER", "PROTOCOL", "METHODS"], ...rows])
-    yield* output.data([output.dataStyle.dim(head), ...lines].join("\n"))
+    yield* output.data(ProviderList.table(list, output.dataStyle).join("\n"))
   })
 ).pipe(
   Command.withDescription("List the providers on duty and what they can do"),
   Command.withShortDescription("List providers"),
-  Command.withSubcommands([health]),
+  Command.withSubcommands([health, add, remove]),
   Command.provide(() => Bundle.layer({ store: "none" }))
 )
 

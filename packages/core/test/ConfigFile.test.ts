@@ -1,0 +1,352 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { posix } from "node:path"
+import * as ConfigFile from "../src/ConfigFile.ts"
+import * as Settings from "../src/Settings.ts"
+
+const place: ConfigFile.Place = {
+  file: "gleitzeit.config.yaml",
+  resolve: (path) => (path.startsWith("~/") ? `/home/ada/${path.slice(2)}` : posix.resolve("/work/digest", path))
+}
+
+const machine: Settings.Machine = { home: "/home/ada", folder: "/work/digest", isFolder: () => false }
+
+const load = (...documents: ReadonlyArray<unknown>) =>
+  Effect.gen(function* () {
+    const sources = yield* Effect.forEach(documents, (value, i) =>
+      ConfigFile.read(value, { ...place, file: i === 0 ? place.file : "~/config.yaml" })
+    )
+    return yield* Settings.resolve(sources, machine)
+  })
+
+const refused = (...documents: ReadonlyArray<unknown>) =>
+  Effect.map(Effect.flip(load(...documents)), ({ message }) => message)
+
+const from = "gleitzeit.config.yaml"
+
+describe("a configuration file", () => {
+  it.effect("names the store, what a commit survives, and debug", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({ store: "sqlite:runs.db", durability: "process", debug: true })
+      assert.deepStrictEqual(settings.store, { value: { _tag: "Sqlite", filename: "/work/digest/runs.db" }, from })
+      assert.deepStrictEqual(settings.durability, { value: "process", from })
+      assert.deepStrictEqual(settings.debug, { value: true, from })
+    })
+  )
+
+  it.effect("that is empty says nothing", () =>
+    Effect.gen(function* () {
+      for (const empty of [undefined, null, {}, { store: null, providers: null, files: { roots: null } }]) {
+        assert.deepStrictEqual(yield* load(empty), yield* load())
+      }
+    })
+  )
+
+  it.effect("has paths relative to itself, and the user's folder as ~", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({
+        store: "sqlite:~/runs.db",
+        providers: {
+          mine: { use: "./provider.ts" },
+          python: { python: ".venv/bin/python" },
+          here: { use: "remote", command: "./serve.py", args: ["./x"], cwd: "." },
+          there: { use: "remote", command: "node" }
+        },
+        secrets: { KEY: { file: "~/key" }, OTHER: { env: "X" } },
+        files: { roots: ["data", "/srv"] }
+      })
+      assert.strictEqual(Settings.showStore(settings.store.value), "sqlite:/home/ada/runs.db")
+      assert.strictEqual(settings.providers["mine"]?.use.value, "/work/digest/provider.ts")
+      assert.strictEqual(settings.providers["python"]?.options["python"]?.value, "/work/digest/.venv/bin/python")
+      const here = settings.providers["here"]?.options
+      assert.deepStrictEqual(
+        [here?.["command"]?.value, here?.["args"]?.value, here?.["cwd"]?.value],
+        ["/work/digest/serve.py", ["./x"], "/work/digest"]
+      )
+      assert.strictEqual(settings.providers["there"]?.options["command"]?.value, "node")
+      assert.deepStrictEqual(settings.secrets, {
+        KEY: { value: { file: "/home/ada/key" }, from },
+        OTHER: { value: { env: "X" }, from }
+      })
+      assert.deepStrictEqual(settings.roots, { value: ["/work/digest/data", "/srv"], from })
+      const kept = yield* load({ store: "sqlite::memory:", providers: { python: { python: "python3.14" } } })
+      assert.strictEqual(Settings.showStore(kept.store.value), "sqlite::memory:")
+      assert.strictEqual(kept.providers["python"]?.options["python"]?.value, "python3.14")
+    })
+  )
+
+  it.effect("may be written as for the first Gleitzeit", () =>
+    Effect.gen(function* () {
+      const settings = yield* load({
+        persistence: {
+          backend: "sqlite",
+          sqlite: { db_path: "~/.gleitzeit/workflows.db" },
+          redis: { host: "localhost", port: 6379, db: 0 }
+        },
+        providers: {
+          ollama: {
+            enabled: true,
+            endpoint: "http://gpu:11434/",
+            timeout: 30,
+            max_retries: 3,
+            default_models: { chat: "llama3.2", vision: "llava", embedding: "nomic-embed-text" }
+          },
+          python: { enabled: true, timeout: 60, max_memory: "512M", allowed_modules: ["json"], sandbox: true },
+          mcp: { enabled: false }
+        },
+        execution: { max_concurrent_tasks: 5 },
+        batch: { max_file_size: 1_000_000 },
+        mcp: { servers: [{ name: "fs", command: ["npx", "fs"], env: { TOKEN: "${TOKEN}" } }] }
+      })
+      assert.strictEqual(Settings.showStore(settings.store.value), "sqlite:/home/ada/.gleitzeit/workflows.db")
+      const values = (name: string) =>
+        Object.fromEntries(
+          Object.entries(settings.providers[name]?.options ?? {}).map(([key, { value }]) => [key, value])
+        )
+      assert.deepStrictEqual(values("ollama"), {
+        endpoint: "http://gpu:11434",
+        timeout: 30,
+        max_retries: 3,
+        default_models: { chat: "llama3.2", vision: "llava", embedding: "nomic-embed-text" }
+      })
+      assert.deepStrictEqual(values("python"), {
+        timeout: 60,
+        max_memory: "512M",
+        allowed_modules: ["json"],
+        sandbox: true
+      })
+      assert.deepStrictEqual(
+        settings.unused.map(({ value }) => value),
+        ["mcp", "execution", "batch", "providers.mcp"]
+      )
+      const memory = yield* load({ persistence: { backend: "none" } })
+      assert.deepStrictEqual(memory.store.value, { _tag: "Memory" })
+      assert.strictEqual(
+        yield* refused({ persistence: { backend: "redis", redis: { url: "redis://localhost" } } }),
+        `${from}: persistence.redis: a store on Redis is not in this version; use memory: or sqlite:PATH`
+      )
+    })
+  )
+
+  it.effect("has the options of a bundled kind beside `use`, and those of a plug-in under `options`", () =>
+    Effect.gen(function* () {
+      const { providers } = yield* load({
+        providers: {
+          rates: { use: "remote", url: "http://127.0.0.1:9000/rpc" },
+          big: { use: "ollama", endpoint: "gpu.local", options: { concurrency: 2 } },
+          "@acme/provider": null,
+          python: { enabled: false }
+        }
+      })
+      assert.deepStrictEqual(providers["rates"], {
+        use: { value: "remote", from },
+        options: { url: { value: "http://127.0.0.1:9000/rpc", from } }
+      })
+      assert.deepStrictEqual(providers["big"]?.options, {
+        endpoint: { value: "http://gpu.local:11434", from },
+        concurrency: { value: 2, from }
+      })
+      assert.deepStrictEqual(providers["@acme/provider"], {
+        use: { value: "@acme/provider", from: "default" },
+        options: {}
+      })
+      assert.notProperty(providers, "python")
+    })
+  )
+
+  it.effect("brings stores by the schemes of their URLs", () =>
+    Effect.gen(function* () {
+      const url = "redis://ada:hunter2hunter2@db/0"
+      const settings = yield* load({
+        store: url,
+        stores: { redis: { use: "@acme/store-redis", options: { prefix: "g" } } }
+      })
+      assert.deepStrictEqual(settings.store, { value: { _tag: "Other", scheme: "redis", url }, from })
+      assert.deepStrictEqual(settings.stores["redis"], {
+        use: { value: "@acme/store-redis", from },
+        options: { prefix: { value: "g", from } }
+      })
+    })
+  )
+
+  it.effect("with a mistake is refused, with the place, what was expected and what was meant", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [document: unknown, message: string]> = [
+        [[], "expected settings by name, such as `store: memory:`"],
+        ["store", "expected settings by name, such as `store: memory:`"],
+        [{ stor: "memory:" }, 'unknown key "stor", did you mean "store"?'],
+        [{ files: { xyz: [] } }, 'files: unknown key "xyz", expected roots'],
+        [{ debug: "yes" }, "debug: expected true or false, found text"],
+        [{ durability: "disk" }, 'durability: expected "process" or "power", found text'],
+        [{ files: { root: [] } }, 'files: unknown key "root", did you mean "roots"?'],
+        [{ providers: { ollama: "http://x" } }, "providers.ollama: expected a mapping, found text"],
+        [{ providers: { x: { usee: "y" } } }, 'providers.x: unknown key "usee", did you mean "use"?'],
+        [
+          { providers: { x: { endpoint: "y" } } },
+          'providers.x: unknown key "endpoint", options of a plug-in stand under `options`'
+        ],
+        [
+          { providers: { ollama: { endpoint: "a", options: { endpoint: "b" } } } },
+          "providers.ollama: `endpoint` stands here and under `options`, keep one"
+        ],
+        [
+          { providers: { ollama: { endpoint: "ftp://x" } } },
+          'providers.ollama.endpoint: "ftp://x" is neither http: nor https:'
+        ],
+        [
+          { secrets: { KEY: { env: "A", file: "b" } } },
+          "secrets.KEY: expected one of { env: VARIABLE } and { file: PATH }"
+        ],
+        [{ secrets: { KEY: "hunter2hunter2" } }, "secrets.KEY: expected a mapping, found text"],
+        [{ store: "memory:", persistence: {} }, "`store` and `persistence` say the same, keep one"],
+        [{ stores: { sqlite: {} } }, "stores.sqlite: sqlite: is built in, a store of a plug-in needs another scheme"],
+        [{ debug: () => true }, "debug: expected JSON, found a value of type function"],
+        [JSON.parse('{"providers": {"__proto__": {}}}'), "`__proto__` cannot be the name of a key"]
+      ]
+      for (const [document, expected] of cases) {
+        const message = yield* refused(document)
+        assert.isTrue(message.startsWith(`${from}: `), message)
+        assert.include(message, expected)
+        assert.notInclude(message, "hunter2")
+      }
+      assert.strictEqual(
+        yield* refused({ stor: "x", debug: 1 }),
+        `${from}: 2 mistakes\ndebug: expected true or false, found a number\nunknown key "stor", did you mean "store"?`
+      )
+    })
+  )
+
+  it.effect("in JSON says where a slip is, without what stands there", () =>
+    Effect.gen(function* () {
+      const slip = '{\n  "api_key": "hunter2hunter2",\n  oops\n}'
+      const { message } = yield* Effect.flip(ConfigFile.parseJson(slip, "c.json"))
+      assert.isTrue(message.startsWith("c.json:3:3: "), message)
+      assert.notInclude(message, "hunter2")
+      assert.deepStrictEqual(yield* ConfigFile.parseJson('{"debug": true}', "c.json"), { debug: true })
+    })
+  )
+
+  it("is typed for files in TypeScript", () => {
+    const config = {
+      store: "sqlite:runs.db",
+      providers: { rates: { use: "remote", url: "http://127.0.0.1:9000/rpc", headers: { accept: "*/*" } } },
+      stores: { redis: { use: "@acme/store-redis", options: { prefix: "g" } } },
+      secrets: { KEY: { env: "MY_KEY" } },
+      files: { roots: ["data"] }
+    } satisfies Settings.Config
+    assert.strictEqual(config.store, "sqlite:runs.db")
+    // @ts-expect-error -- a key that there is not
+    const wrong = { stor: "memory:" } satisfies Settings.Config
+    assert.property(wrong, "stor")
+  })
+})
+
+describe("files laid over each other", () => {
+  it.effect("merge maps, each value with its own origin, and replace lists", () =>
+    Effect.gen(function* () {
+      const { providers, roots, secrets } = yield* load(
+        { providers: { ollama: { models: { default: "a" }, timeout: 1 } }, files: { roots: ["/a"] } },
+        {
+          providers: { ollama: { models: { default: "b", vision: "c" }, max_retries: 2 }, mine: { use: "@acme/mine" } },
+          files: { roots: ["/b"] },
+          secrets: { KEY: { env: "X" } }
+        }
+      )
+      assert.deepStrictEqual(providers["ollama"]?.options, {
+        models: { value: { default: "a", vision: "c" }, from: `${from}, ~/config.yaml` },
+        timeout: { value: 1, from },
+        max_retries: { value: 2, from: "~/config.yaml" },
+        endpoint: { value: "http://127.0.0.1:11434", from: "default" }
+      })
+      assert.deepStrictEqual(providers["mine"]?.use, { value: "@acme/mine", from: "~/config.yaml" })
+      assert.deepStrictEqual(roots, { value: ["/a"], from })
+      assert.deepStrictEqual(secrets["KEY"], { value: { env: "X" }, from: "~/config.yaml" })
+    })
+  )
+
+  it.effect("leave out what was said of another thing of the same name", () =>
+    Effect.gen(function* () {
+      const { providers } = yield* load(
+        { providers: { rates: { use: "./mine.ts", options: { a: 1 } }, ollama: { use: "./other.ts" } } },
+        { providers: { rates: { use: "remote", url: "http://x" }, ollama: { endpoint: "http://x" } } }
+      )
+      assert.deepStrictEqual(Object.keys(providers["rates"]?.options ?? {}), ["a"])
+      assert.deepStrictEqual(providers["ollama"]?.options, {})
+      const same = yield* load(
+        { providers: { rates: { options: { timeout: 1 } } } },
+        { providers: { rates: { use: "remote", url: "http://x" } } }
+      )
+      assert.deepStrictEqual(Object.keys(same.providers["rates"]?.options ?? {}), ["timeout", "url"])
+    })
+  )
+
+  it.effect("take servers from whoever names servers first", () =>
+    Effect.gen(function* () {
+      const many = { providers: { ollama: { endpoints: ["a:1", "b:2"] } } }
+      const one = { providers: { ollama: { endpoint: "c:3" } } }
+      const named = (...documents: ReadonlyArray<unknown>) =>
+        Effect.map(load(...documents), ({ providers }) =>
+          Object.entries(providers["ollama"]?.options ?? {}).map(([key, { value }]) => [key, value])
+        )
+      assert.deepStrictEqual(yield* named(many, one), [["endpoints", ["http://a:1", "http://b:2"]]])
+      assert.deepStrictEqual(yield* named(one, many), [["endpoint", "http://c:3"]])
+      const pool = { providers: { ollama: { pool: ["d:4"] } } }
+      assert.deepStrictEqual(yield* named(one, pool), [["endpoint", "http://c:3"]])
+      assert.deepStrictEqual(yield* named(pool, one), [["pool", ["http://d:4"]]])
+    })
+  )
+
+  it.effect("let one choose the kind of store and another say where it is", () =>
+    Effect.gen(function* () {
+      const store = (...documents: ReadonlyArray<unknown>) =>
+        Effect.map(load(...documents), ({ store }) => [Settings.showStore(store.value), store.from])
+      const kind = { persistence: { backend: "sqlite" } }
+      assert.deepStrictEqual(yield* store(kind, { store: "sqlite:/runs.db" }), ["sqlite:/runs.db", "~/config.yaml"])
+      assert.deepStrictEqual(yield* store(kind, { store: "memory:" }), [
+        "sqlite:/home/ada/.local/share/gleitzeit/gleitzeit.db",
+        from
+      ])
+      assert.deepStrictEqual(yield* store({ persistence: {} }, { store: "memory:" }), ["memory:", "~/config.yaml"])
+      assert.deepStrictEqual(yield* store({ store: "memory:" }, { persistence: { sqlite: { path: "/x" } } }), [
+        "memory:",
+        from
+      ])
+    })
+  )
+
+  const Leaves = Schema.Record(Schema.Literals(["a", "b", "c"]).pipe(Schema.toType), Schema.Int)
+  const Layers = Schema.Array(Schema.Struct({ options: Leaves, secrets: Leaves, models: Leaves }))
+
+  it.effect.prop("give each value as the first says it who says it", { layers: Layers }, ({ layers }) =>
+    Effect.gen(function* () {
+      const sources = yield* Effect.forEach(layers, ({ models, options, secrets }, i) =>
+        ConfigFile.read(
+          {
+            providers: { ollama: { ...options, models } },
+            secrets: Object.fromEntries(Object.entries(secrets).map(([key, n]) => [key, { env: `V${n}` }]))
+          },
+          { ...place, file: `${i}` }
+        )
+      )
+      const settings = yield* Settings.resolve(sources, machine)
+      const first = (part: "options" | "secrets" | "models", key: "a" | "b" | "c") => {
+        const i = layers.findIndex((layer) => layer[part][key] !== undefined)
+        return i < 0 ? undefined : { value: layers[i]?.[part][key], from: `${i}` }
+      }
+      const found = settings.providers["ollama"]?.options ?? {}
+      for (const key of ["a", "b", "c"] as const) {
+        assert.deepStrictEqual<unknown>(found[key], first("options", key))
+        const secret = first("secrets", key)
+        assert.deepStrictEqual<unknown>(
+          settings.secrets[key],
+          secret === undefined ? undefined : { ...secret, value: { env: `V${secret.value}` } }
+        )
+      }
+      const models = (["a", "b", "c"] as const).flatMap((key) => {
+        const model = first("models", key)
+        return model === undefined ? [] : [[key, model.value]]
+      })
+      assert.deepStrictEqual<unknown>(found["models"]?.value ?? {}, Object.fromEntries(models))
+    })
+  )
+})

@@ -1,0 +1,3 @@
+/** The door of this package. */
+export * as LedgerStore from "./LedgerStore.ts"
+export { plugin as default } from "./LedgerStore.ts"
