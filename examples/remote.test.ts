@@ -6,9 +6,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Program from "../packages/cli/test/program.ts"
 
 const root = import.meta.dirname
-const bin = join(root, "../packages/cli/src/bin.ts")
+const bin = Program.bin()
 
 /** An example in a folder of its own. */
 const copy = (example: string): Effect.Effect<string, never, Scope.Scope> =>
@@ -23,7 +24,7 @@ const copy = (example: string): Effect.Effect<string, never, Scope.Scope> =>
 
 const outputs = (folder: string) =>
   Effect.callback<unknown>((resume) => {
-    const args = ["--conditions=gz-source", bin, "run", "workflow.yaml", "--store", "memory:", "--json"]
+    const args = [bin, "run", "workflow.yaml", "--store", "memory:", "--json"]
     execFile(process.execPath, args, { cwd: folder, encoding: "utf8" }, (_, stdout, stderr) => {
       resume(Effect.sync(() => (assert.isNotEmpty(stdout, stderr), JSON.parse(stdout).outputs)))
     })

@@ -4,11 +4,12 @@ import { Secrets } from "@gleitzeit/core"
 import { spawnSync } from "node:child_process"
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import * as ConfigFiles from "../src/ConfigFiles.ts"
 import * as Origins from "../src/Origins.ts"
 import * as SecretFile from "../src/SecretFile.ts"
 import { place } from "./command.ts"
+import * as Program from "./program.ts"
 
 const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "gleitzeit-config-")))),
@@ -242,9 +243,8 @@ describe("a file in TypeScript", () => {
       write(home, "gleitzeit.config.mts", "export default { files: { roots: ['data' as string] } }")
       const current = join(home, "a/b")
       mkdirSync(current, { recursive: true })
-      const bin = resolve(import.meta.dirname, "../src/bin.ts")
       const env = { HOME: home, PATH: process.env["PATH"] ?? "" }
-      const args = ["--conditions=gz-source", bin, "config", "--json"]
+      const args = [Program.bin(), "config", "--json"]
       const { status, stderr, stdout } = spawnSync(process.execPath, args, { cwd: current, env, encoding: "utf8" })
       assert.strictEqual(status, 0, stdout + stderr)
       assert.deepStrictEqual(JSON.parse(stdout).settings.files.roots, {

@@ -3,10 +3,10 @@ import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { place } from "./command.ts"
+import * as Program from "./program.ts"
 
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+const bin = Program.bin()
 
 interface Ended {
   readonly code: number | null
@@ -33,12 +33,12 @@ const once = (text: string, signal: NodeJS.Signals): Options => {
   }
 }
 
-/** A process of its own, from source. */
+/** A process of its own. */
 const gz = (folder: string, args: ReadonlyArray<string>, options: Options = {}) =>
   Effect.callback<Ended>((resume) => {
-    const child = spawn(process.execPath, ["--conditions=gz-source", bin, ...args], {
+    const child = spawn(process.execPath, [bin, ...args], {
       cwd: folder,
-      env: { PATH: process.env["PATH"], LANG: "C.UTF-8", XDG_DATA_HOME: join(folder, "data") }
+      env: { PATH: process.env["PATH"], LANG: "C.UTF-8", HOME: folder, XDG_DATA_HOME: join(folder, "data") }
     })
     let stdout = ""
     let stderr = ""

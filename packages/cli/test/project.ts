@@ -3,9 +3,10 @@
  * own, and the command line as it is published: bundled, with a copy of both inside.
  */
 import { Effect, type Scope } from "effect"
-import { execFile, execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import {
   copyFileSync,
+  cpSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import * as Program from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
 
@@ -39,7 +41,7 @@ export const make: Effect.Effect<Project, never, Scope.Scope> = Effect.acquireRe
 ).pipe(
   Effect.map((folder) => {
     const program = join(folder, "program")
-    built("cli", program)
+    cpSync(Program.folder(), program, { recursive: true })
     ownCopies(folder)
     return {
       folder,
@@ -53,7 +55,7 @@ export const make: Effect.Effect<Project, never, Scope.Scope> = Effect.acquireRe
         Effect.callback<Said>((resume) => {
           const child = execFile(
             process.execPath,
-            [join(program, "bin.js"), ...args],
+            [join(program, "dist/bin.js"), ...args],
             {
               cwd: folder,
               env: { PATH: process.env["PATH"], LANG: "C.UTF-8", HOME: folder, XDG_DATA_HOME: join(folder, "data") }
@@ -70,14 +72,6 @@ export const make: Effect.Effect<Project, never, Scope.Scope> = Effect.acquireRe
 )
 
 // internal
-
-/** As it is published. */
-const built = (home: string, out: string): void =>
-  void execFileSync(
-    process.execPath,
-    [join(root, "node_modules/tsup/dist/cli-default.js"), "--out-dir", out, "--silent"],
-    { cwd: join(root, "packages", home), stdio: "pipe" }
-  )
 
 /** What is loaded of them, in other files under other addresses: so they are other modules. */
 const ownCopies = (folder: string): void => {
@@ -98,7 +92,7 @@ const ownCopies = (folder: string): void => {
     }
   }
   const core = join(modules, "@gleitzeit/core")
-  built("core", join(core, "dist"))
+  Program.built("core", join(core, "dist"))
   writeFileSync(join(core, "package.json"), JSON.stringify({ type: "module", exports: "./dist/index.js" }))
   for (const name of ["@cfworker/json-schema", "@marcbachmann/cel-js", "yaml"]) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })

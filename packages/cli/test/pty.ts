@@ -2,10 +2,10 @@
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import * as Program from "./program.ts"
 import { Terminal } from "./terminal.ts"
 
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+const bin = Program.bin()
 
 export interface Ended {
   readonly code: number | null
@@ -43,13 +43,14 @@ while True:
 
 export const onTerminal = (folder: string, args: ReadonlyArray<string>, script: Script): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
-    const command = [process.execPath, "--conditions=gz-source", bin, ...args]
+    const command = [process.execPath, bin, ...args]
     const child = spawn("python3", ["-c", relay, ...command], {
       cwd: folder,
       env: {
         PATH: process.env["PATH"],
         LANG: "C.UTF-8",
         TERM: "xterm",
+        HOME: folder,
         XDG_DATA_HOME: join(folder, "data"),
         NO_COLOR: "1"
       }
