@@ -6,7 +6,7 @@ import { median } from "./Child.ts"
 export interface Checking {
   /** Milliseconds of the first time in a process, of reading and of proving. */
   readonly cold: number
-  /** The same once the program is warm: the median. */
+  /** The same once the program is warm, after 40 rounds: the median. */
   readonly warm: number
   /** Of it, what the proof takes. */
   readonly proof: number
@@ -15,7 +15,7 @@ export interface Checking {
 }
 
 /** Fails unless nothing is wrong with the document. */
-export const measure = (tasks: number, times = 15): Checking => {
+export const measure = (tasks: number, times = 40): Checking => {
   const text = document(tasks)
   const contracts = [LlmV1.LlmV1, PythonV1.PythonV1, DataV1.DataV1].flatMap((protocol) => Protocol.contracts(protocol))
   const cold = once(text, contracts)

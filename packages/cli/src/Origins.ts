@@ -68,7 +68,7 @@ const isPlace = (value: Schema.JsonObject): boolean =>
   Object.keys(value).length === 1 && (typeof value["env"] === "string" || typeof value["file"] === "string")
 
 const isSecret = (name: string): boolean =>
-  /token|secret|passw|passphrase|api[-_ ]?key|private[-_ ]?key|access[-_ ]?key|auth|credential|cookie|^headers$|^-*key$/i.test(
+  /token|secret|passw|passphrase|passcode|[-_]pwd$|bearer|api[-_ ]?key|private[-_ ]?key|access[-_ ]?key|auth|credential|cookie|connection[-_ ]?string|^headers$|^(?:-*|.*[-_])(?:key|pat|dsn)$/i.test(
     name
   )
 

@@ -109,11 +109,13 @@ export const make = (options: Options): Effect.Effect<Output["Service"]> =>
       dataStyle: style(screen.stdout),
       size: Effect.sync(screen.size),
       data: (text) => Effect.sync(() => output.log(screen.stdout ? Text.safe(text) : text)),
-      json: (value) => Effect.sync(() => output.log(JSON.stringify(value, null, screen.stdout ? 2 : undefined))),
+      json: (value) => Effect.sync(() => output.log(jsonOf(value, screen.stdout ? 2 : undefined))),
       dataIsTerminal: screen.stdout,
-      line: (value) => Effect.sync(() => output.log(JSON.stringify(value))),
-      note: (text) =>
+      line: (value) => Effect.sync(() => output.log(jsonOf(value))),
+      note: (words) =>
         Effect.sync(() => {
+          // others' words may stand in it: names, messages
+          const text = screen.stderr ? Text.safe(words) : words
           if (drawn.length === 0) output.error(text)
           else put(text.split("\n"), drawn)
         }),
@@ -161,6 +163,13 @@ export const logging: Layer.Layer<never, never, Output> = Layer.unwrap(
 export const showCursor = "\u001B[?25h"
 
 // internal
+
+/** Without the characters that a terminal obeys and JSON leaves as they are. */
+const jsonOf = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(
+    /[\u007F-\u009F]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
 
 const hideCursor = "\u001B[?25l"
 

@@ -1,6 +1,8 @@
 /** The whole program: reads the command line, runs the command, tells errors, ends the process with its exit code. */
-import { Cause, Effect, Exit, FileSystem, Layer, Path, Runtime, Sink, Stdio, Stream, Terminal } from "effect"
+import { Cause, Console, Effect, Exit, FileSystem, Layer, Path, Runtime, Sink, Stdio, Stream, Terminal } from "effect"
 import { ChildProcessSpawner } from "effect/process"
+import * as NodeConsole from "node:console"
+import { writeSync } from "node:fs"
 import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "./Cli.ts"
 import { gleitzeit } from "./commands.ts"
 import * as ExitCode from "./ExitCode.ts"
@@ -41,10 +43,26 @@ export const program = (args: ReadonlyArray<string>) =>
 export const start = (args: ReadonlyArray<string>): void => {
   // whoever read the output has gone away: nothing is left to be said
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-  main(program(args), { disableErrorReporting: true })
+  // standard output belongs to the command: what a plug-in prints goes elsewhere
+  const own = globalThis.console
+  globalThis.console = new NodeConsole.Console(process.stderr, process.stderr)
+  process.on("exit", () => {
+    if (isOver) return
+    process.exitCode = ExitCode.failed
+    writeSync(2, "error: something that was loaded (a plug-in, a configuration) has ended the program\n")
+  })
+  main(Effect.provideService(program(args), Console.Console, own), { disableErrorReporting: true })
 }
 
 // internal
+
+/** The program itself ends the process. */
+let isOver = false
+
+const end = (code: number): void => {
+  isOver = true
+  process.exit(code)
+}
 
 /** The first signal interrupts and lets the program put itself in order, the second ends it at once. */
 const main = Runtime.makeRunMain(({ fiber }) => {
@@ -52,7 +70,7 @@ const main = Runtime.makeRunMain(({ fiber }) => {
   const onSignal = (signal: NodeJS.Signals) => {
     if (received !== undefined) {
       if (process.stderr.isTTY) process.stderr.write(Output.showCursor)
-      process.exit(ofSignal(signal))
+      end(ofSignal(signal))
     }
     received = signal
     fiber.interruptUnsafe(fiber.id)
@@ -67,7 +85,7 @@ const main = Runtime.makeRunMain(({ fiber }) => {
         ? ExitCode.failed
         : ofSignal(received)
     // both streams are flushed before the end: a pipe may be slower than we are
-    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+    process.stdout.write("", () => process.stderr.write("", () => end(code)))
   })
 })
 

@@ -71,6 +71,26 @@ describe("Output", () => {
       })
   )
 
+  it.effect("words of others, in notes and in JSON, are shown and not obeyed", () =>
+    Effect.gen(function* () {
+      const evil = "a\u001B]0;title\u0007b\u009B31mc\u007F\u001B[2Jd"
+      let written = ""
+      const terminal = Object.assign(new Terminal(80), { write: (text: string) => void (written += text) })
+      yield* on(terminal, (output) =>
+        Effect.gen(function* () {
+          yield* output.note(output.style.red(evil))
+          yield* output.json({ [evil]: evil })
+          yield* output.line(evil)
+        })
+      )
+      const [note = "", ...json] = written.trimEnd().split("\n")
+      assert.strictEqual(note, "\u001B[31mab31mcd\u001B[39m")
+      // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+      assert.notMatch(json.join(""), /[\u0000-\u001F\u007F-\u009F]/)
+      assert.strictEqual(JSON.parse(json.at(-1) ?? ""), evil)
+    })
+  )
+
   it.effect("a note goes above the frame, and the frame is gone when the scope closes", () =>
     Effect.gen(function* () {
       const terminal = new Terminal(40)

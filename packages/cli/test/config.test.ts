@@ -237,6 +237,24 @@ describe("a file in TypeScript", () => {
     })
   )
 
+  it.live("that ends the program is said to have done so, and what it prints is no data", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const env = { HOME: home, PATH: process.env["PATH"] ?? "" }
+      const config = () =>
+        spawnSync(process.execPath, [Program.bin(), "config", "--json"], { cwd: home, env, encoding: "utf8" })
+      write(home, "gleitzeit.config.mjs", "console.log('noise'); export default { debug: false }")
+      const noisy = config()
+      assert.strictEqual(noisy.status, 0)
+      assert.doesNotThrow(() => JSON.parse(noisy.stdout))
+      assert.include(noisy.stderr, "noise")
+      write(home, "gleitzeit.config.mjs", "process.exit(0)")
+      const ended = config()
+      assert.deepStrictEqual([ended.status, ended.stdout], [1, ""])
+      assert.include(ended.stderr, "has ended the program")
+    })
+  )
+
   it.live("is found and read by the program itself, from a folder below", () =>
     Effect.gen(function* () {
       const home = yield* folder
@@ -369,9 +387,18 @@ it("what is masked is what is named as a secret, and passwords in URLs", () => {
     api_key: "***",
     list: ["-k", "v"]
   })
-  assert.deepStrictEqual(Origins.masked("env", { API_KEY: "a", LANG: "b" }), {
+  assert.deepStrictEqual(Origins.masked("env", { API_KEY: "a", LANG: "b", PWD: "/c", DB_PWD: "d", DSN: "e" }), {
     API_KEY: "***",
-    LANG: "b"
+    LANG: "b",
+    PWD: "/c",
+    DB_PWD: "***",
+    DSN: "***"
+  })
+  assert.deepStrictEqual(Origins.masked("options", { bearer: "a", pat: "b", path: "c", connection_string: "d" }), {
+    bearer: "***",
+    pat: "***",
+    path: "c",
+    connection_string: "***"
   })
   const urls: ReadonlyArray<readonly [url: string, shown: string]> = [
     ["redis://:p@ss/w@host:1/0", "redis://:***@host:1/0"],

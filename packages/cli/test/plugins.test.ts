@@ -158,6 +158,11 @@ providers:
   options: { use: ./own.ts, options: { log: 5, wiat: 1 } }
   import: { use: ./import.mjs }
   stripped: { use: stripped }
+  unbuilt: { use: unbuilt }
+  asJs: { use: ./asJs.mjs }
+  away: { use: ./away.mjs }
+  document: { use: ./data.json }
+  async: { use: ./async.mjs }
   human: { use: ./odd.mjs }
 `
 
@@ -174,6 +179,18 @@ const layer = Layer.effect(
       file("empty.mjs", "export const layer = 1\n")
       file("newer.mjs", "export default { gleitzeit: 2 }\n")
       file("import.mjs", 'import "not-there"\n')
+      file("asJs.mjs", 'import "./own.js"\n')
+      file("away.mjs", 'import "./away/there.mjs"\n')
+      file("data.json", "{}\n")
+      file("node_modules/unbuilt/package.json", '{ "name": "unbuilt", "exports": "./dist/index.js" }')
+      file(
+        "async.mjs",
+        `import { Plugin } from "@gleitzeit/core"
+import { Schema } from "effect"
+import { OwnV1 } from "./own.ts"
+export default Plugin.provider({ name: "a", protocol: OwnV1, options: Schema.Struct({}), make: async () => ({}) })
+`
+      )
       file("syntax.ts", "enum Color { Red }\nexport default Color\n")
       file(
         "fails.mjs",
@@ -234,7 +251,12 @@ describe("plug-ins, loaded by the bundled command line", () => {
           options:
             'providers.options.options.log (broken.yaml): expected text, found a number; providers.options.options.wiat (broken.yaml): "wiat" is not known here, expected log or wait, did you mean "wait"?',
           import: "Cannot find package 'not-there'",
-          stripped: "is TypeScript inside node_modules, which Node does not load; the package has to ship JavaScript"
+          stripped: "is TypeScript inside node_modules, which Node does not load; the package has to ship JavaScript",
+          unbuilt: "node_modules/unbuilt/dist/index.js is not there; build the package, or install it again",
+          asJs: "; import own.ts: Node takes TypeScript by its own name",
+          away: "away/there.mjs' imported from ",
+          document: "data.json is no JavaScript and no TypeScript",
+          async: "does not start: unexpected TypeError: `make` gives a promise, expected an effect"
         }
         for (const [name, words] of Object.entries(expected)) {
           const health = all.find((one) => one.name === name)?.health
@@ -244,6 +266,29 @@ describe("plug-ins, loaded by the bundled command line", () => {
         }
         const taken = all.find(({ name }) => name.startsWith("human ("))
         assert.include(taken?.health.details?.reason, "the name belongs to a provider that is a part of this program")
+      })
+    )
+
+    it.effect("that are broken are named where their methods are missed", () =>
+      Effect.gen(function* () {
+        const why = '! provider fails: plug-in "fails" (FOLDER/fails.mjs) cannot be used: does not start: '
+        const { folder } = yield* Project
+        for (const command of [["schema", "--out", "schema.json"], ["protocols"], ["protocols", "show", "fails/v1"]]) {
+          const { stderr } = yield* gz(...command, "--config", "broken.yaml")
+          assert.include(stderr, why.replace("FOLDER", folder), command.join(" "))
+        }
+      })
+    )
+
+    it.effect("and stores that cannot be used leave doctor its words", () =>
+      Effect.gen(function* () {
+        const { file } = yield* Project
+        file("store.yaml", "store: 'slate:x'\nstores: { slate: { use: ./throws.mjs } }\n")
+        const { findings } = json(yield* gz("doctor", "--json", "--config", "store.yaml"))
+        assert.deepInclude(
+          findings.map(({ status, what }: { readonly status: string; readonly what: string }) => [what, status]),
+          ["store", "failed"]
+        )
       })
     )
 

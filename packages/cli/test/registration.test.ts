@@ -40,6 +40,14 @@ const server = Effect.acquireRelease(
 )
 
 describe("gleitzeit providers add", () => {
+  live("keeps nothing in a store that ends with it", ({ gz }) =>
+    Effect.gen(function* () {
+      const added = yield* gz("providers", "add", "rates", "--store", "memory:", "--", process.execPath, "-e", program)
+      assert.strictEqual(added.exit, 2)
+      assert.include(added.stderr, "a store in memory ends with this command")
+    })
+  )
+
   live(
     "registers a program, which gets the variables that it was promised and keeps none of them",
     ({ gz }) =>

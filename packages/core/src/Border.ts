@@ -2,9 +2,10 @@
  * What another program made, looked at before it is believed: a plug-in's provider and its store. It may carry a copy of
  * `effect` of its own, and its author may not have had a compiler.
  */
-import { Cause, Effect, Result, Schema, Stream } from "effect"
+import { Cause, Effect, Fiber, Result, Schema, Stream } from "effect"
 import type { Backend } from "./Backend.ts"
 import type { Contract } from "./Contract.ts"
+import * as Duration from "./Duration.ts"
 import { PluginUnusable } from "./Errors.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
@@ -74,7 +75,7 @@ export const provider = (made: unknown, owner: Owner): Result.Result<Provider, P
         const called: unknown = given.call(method, params)
         // Safe: what a call gives and fails with is looked at by whoever carries it out.
         return Effect.isEffect(called)
-          ? (called as ReturnType<Provider["call"]>)
+          ? apart(called as ReturnType<Provider["call"]>)
           : Effect.fail(noEffect(owner, `call("${method}")`, called))
       }),
     identity: (method, params) =>
@@ -88,7 +89,10 @@ export const provider = (made: unknown, owner: Owner): Result.Result<Provider, P
         { onFailure: () => ({}), onSuccess: countable }
       ),
     health: Effect.match(
-      asked(owner, "health", () => given.health),
+      Effect.timeoutOrElse(
+        asked(owner, "health", () => given.health),
+        { duration: patience, orElse: () => Effect.succeed(silent) }
+      ),
       {
         onFailure: (failure): Health => ({ status: "unhealthy", details: failure }),
         onSuccess: (health) => healthOf(health)
@@ -135,6 +139,25 @@ export const backend = (made: unknown, owner: Owner): Result.Result<Backend, Plu
 }
 
 // internal
+
+/** How long its health is waited for. Milliseconds. */
+const patience = 10_000
+
+const silent: Health = {
+  status: "unhealthy",
+  details: { reason: `it did not say how it is within ${Duration.format(patience)}` }
+}
+
+/**
+ * In a fiber of its own: one that comes upon what is no effect ends at once, past every finalizer. Whoever calls goes on,
+ * and gives back what it holds.
+ */
+const apart = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkChild(restore(effect), { startImmediately: true }), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
+    )
+  )
 
 type Fields = { readonly [key: string]: readonly [expected: string, is: (value: unknown) => boolean] }
 

@@ -132,7 +132,7 @@ const decode = (value: unknown): Result.Result<Config, ReadonlyArray<string>> =>
   if (complaints.failed) return Result.fail(complaints.diagnostics.map(({ message }) => message))
   const said = json === null || json === undefined ? {} : withoutNull(json)
   if (Array.isArray(said) || typeof said !== "object") {
-    return Result.fail(["expected settings by name, such as `store: memory:`"])
+    return Result.fail(['expected settings by name, such as `store: "memory:"`'])
   }
   const issues = JsonSchemaCheck.check((checked ??= jsonSchema()), said, { quote: false })
   if (issues.length > 0) {
@@ -212,9 +212,13 @@ const providerMistakes = (name: string, entry: Provider): ReadonlyArray<string> 
     if (Object.hasOwn(options, key)) return [`${place}: \`${key}\` stands here and under \`options\`, keep one`]
     if (bundled.includes(use) || isLater(name, entry)) return []
     const suggestion = nearest(key, own)
+    const kind = entry.use === undefined ? nearest(name, bundled) : undefined
+    const meant = kind === undefined ? "" : `; did you mean providers.${kind}?`
     return [
       `${place}: unknown key "${key}", ${
-        suggestion === undefined ? "options of a plug-in stand under `options`" : `did you mean "${suggestion}"?`
+        suggestion === undefined
+          ? `options of a plug-in stand under \`options\`${meant}`
+          : `did you mean "${suggestion}"?`
       }`
     ]
   })

@@ -30,7 +30,8 @@ export const nearest = (name: string, known: Iterable<string>): string | undefin
   let best: string | undefined
   let least = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    const distance = plain(candidate) === own ? 0.5 : editDistance(name, candidate, least)
+    const distance =
+      plain(candidate) === own ? 0.5 : name.length > longest ? least : editDistance(name, candidate, least)
     if (distance < least) {
       least = distance
       best = candidate
@@ -40,6 +41,9 @@ export const nearest = (name: string, known: Iterable<string>): string | undefin
 }
 
 // internal
+
+/** Characters of a name beyond which nobody writes it by hand: looking for slips in it takes time that nobody has. */
+const longest = 200
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment); `limit` or more is `limit`. */
 const editDistance = (a: string, b: string, limit: number): number => {
@@ -54,6 +58,8 @@ const editDistance = (a: string, b: string, limit: number): number => {
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1)
       row.push(least)
     }
+    // from here on it only grows
+    if (i > 1 && Math.min(...row, ...above) >= limit) return limit
     before = above
     above = row
   }

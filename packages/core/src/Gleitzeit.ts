@@ -218,9 +218,13 @@ const make = Effect.fnUntraced(function* (
             const said = yield* Effect.result(contracts)
             if (Result.isFailure(said)) silent.push(`; "${name}" cannot be asked: ${said.failure.message}`)
           }
-          return diagnostics.map((one) =>
-            one.code === "no-provider" ? { ...one, message: one.message + silent.join("") } : one
-          )
+          if (silent.length === 0) return diagnostics
+          return diagnostics.map((one) => {
+            if (one.code !== "no-provider") return one
+            // what nobody here knows of may be just what was meant
+            const { suggestion: _, ...rest } = one
+            return { ...rest, message: one.message + silent.join("") }
+          })
         })
 
   const prove = (workflow: Workflow, contracts: ReadonlyArray<Contract>) =>
@@ -464,7 +468,9 @@ const make = Effect.fnUntraced(function* (
       yield* store.remove(id)
     }),
     call: (method, params, { provider, timeout, ...runOptions } = {}) =>
-      run(single(method, params, provider, timeout), runOptions),
+      Effect.flatMap(executor.contracts, (contracts) =>
+        run(single(method, params, contracts, provider, timeout), runOptions)
+      ),
     interrupted: leases.idle(scope, many),
     contracts: executor.contracts,
     health: Effect.flatMap(providers.all, (all) =>
@@ -486,12 +492,18 @@ interface Forked {
 }
 
 /** A workflow of one task. Its params are values, not templates. */
-const single = (method: string, params: Schema.Json, provider?: string, timeout?: number): Workflow => ({
+const single = (
+  method: string,
+  params: Schema.Json,
+  contracts: ReadonlyArray<Contract>,
+  provider?: string,
+  timeout?: number
+): Workflow => ({
   name: method,
   tasks: [
     {
       id: "call",
-      protocol: `${method.split("/")[0]}/v1`,
+      protocol: contracts.find((contract) => contract.method === method)?.protocol ?? `${method.split("/")[0]}/v1`,
       method,
       params: isObject(params) ? literal(params) : {},
       ...(provider === undefined ? {} : { provider }),

@@ -101,8 +101,12 @@ export const failureOf = ({ code, data, message }: RpcError): Failure => {
 /** The first whole number of a JSON text that JavaScript cannot hold as it is written. */
 export const inexact = (text: string): string | undefined => {
   if (!/\d{16}/.test(text)) return undefined
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g)) {
-    if (token.length > 15 && /^-?\d+$/.test(token) && String(Number(token)) !== token) return token
+  const token = /"|-?\d[\d.eE+-]*/g
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    const [word] = found
+    // an expression for all of a string would need a stack as long as the string
+    if (word === '"') token.lastIndex = behind(text, token.lastIndex)
+    else if (word.length > 15 && /^-?\d+$/.test(word) && String(Number(word)) !== word) return word
   }
   return undefined
 }
@@ -113,6 +117,16 @@ const decodeRequest = Schema.decodeUnknownResult(Request)
 const decodeResponse = Schema.decodeUnknownResult(Response)
 const decodeFailure = Schema.decodeUnknownResult(FailureData.Failure)
 const isId = Schema.is(Id)
+
+/** The place behind a string that begins at `from`. */
+const behind = (text: string, from: number): number => {
+  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0
+    while (text[end - 1 - slashes] === "\\") slashes++
+    if (slashes % 2 === 0) return end + 1
+  }
+  return text.length
+}
 
 /** Codes that JSON-RPC itself has names for. */
 const nameOf = (code: number): string => {

@@ -9,7 +9,7 @@ import { isRecord, type Issue, type Options, resolve } from "./JsonSchemaIssue.t
 
 export type { Issue, Options } from "./JsonSchemaIssue.ts"
 
-/** All that is wrong with a value; empty when nothing is. Known formats (`date`, `email`, `uri`, …) count. */
+/** What is wrong with a value, 100 issues or so at most; empty when nothing is. Known formats (`date`, `email`, `uri`, …) count. */
 export const check = (
   schema: JsonSchema.JsonSchema,
   value: Schema.Json,

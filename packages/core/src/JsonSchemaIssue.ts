@@ -33,7 +33,7 @@ export interface Finding {
   readonly error: string
 }
 
-/** Findings in the order of a depth-first walk through the schema, each before those it follows from. */
+/** Findings in the order of a depth-first walk through the schema, each before those it follows from. At most 100 issues. */
 export const of = (
   findings: ReadonlyArray<Finding>,
   schema: unknown,
@@ -51,10 +51,27 @@ export const of = (
 export const resolve = (schema: unknown, ref: string, hops = 20): unknown =>
   ref === "#" ? schema : ref.startsWith("#/") && hops > 0 ? wordAt(schema, ref, hops - 1) : undefined
 
+/** The name that a step of a JSON pointer in fragment form stands for. */
+export const nameOf = (step: string): string => decode(step).replaceAll("~1", "/").replaceAll("~0", "~").toWellFormed()
+
+/** The step for a name, in the one spelling that the validator knows. */
+export const stepOf = (name: string): string => encodeURI(name.replaceAll("~", "~0").replaceAll("/", "~1"))
+
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 // internal
+
+/** Issues of one value. A list with a million wrong items is told as wrong by its first ones. */
+const most = 100
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
 
 interface Context {
   readonly schema: unknown
@@ -82,20 +99,7 @@ const placed = (units: ReadonlyArray<Finding>): ReadonlyArray<Unit> => {
 }
 
 const steps = (pointer: string): ReadonlyArray<string> =>
-  pointer === "#"
-    ? []
-    : pointer
-        .slice(2)
-        .split("/")
-        .map((step) => decode(step).replaceAll("~1", "/").replaceAll("~0", "~"))
-
-const decode = (text: string): string => {
-  try {
-    return decodeURI(text)
-  } catch {
-    return text
-  }
-}
+  pointer === "#" ? [] : pointer.slice(2).split("/").map(nameOf)
 
 /** Said by what follows them. */
 const wrappers = new Set([
@@ -120,7 +124,7 @@ const needsWhole = new Set(["enum", "const", "uniqueItems", "contains", "not", "
 
 const issuesOf = (units: ReadonlyArray<Unit>, context: Context): ReadonlyArray<Issue> => {
   const issues: Array<Issue> = []
-  for (let i = 0; i < units.length;) {
+  for (let i = 0; i < units.length && issues.length < most;) {
     const unit = units[i]!
     const below = `${unit.location}/`
     let next = i + 1

@@ -2,9 +2,10 @@
  * A provider of an open protocol: what it can do is known at run time alone, from servers that may change their minds.
  * Params and results are checked by the JSON Schemas of its contracts, as those of a closed protocol are by its schemas.
  */
-import { Effect, Schema, Stream } from "effect"
+import { Cause, Effect, Schema, Stream } from "effect"
 import type { Contract } from "./Contract.ts"
 import { InvalidParams, InvalidResult, MethodNotFound, ProviderRefused } from "./Errors.ts"
+import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import * as Json from "./Json.ts"
 import * as JsonSchemaCheck from "./JsonSchemaCheck.ts"
@@ -46,7 +47,10 @@ export const open = (spec: Spec): Effect.Effect<Provider, ProviderRefused> =>
       if (known?.offers === offers) return known
       const contracts = offers.map((offer): Contract => withOwner(offer, protocol, name))
       return (known = { offers, contracts, byMethod: new Map(contracts.map((one) => [one.method, one])) })
-    })
+    }).pipe(
+      // who asks one asks all: a slip of one is its own failure
+      Effect.catchDefect((defect) => Effect.fail(FailureData.fromCause(Cause.die(defect))))
+    )
     const contractOf = (method: string): Effect.Effect<Contract, Failure> => {
       const found = known?.byMethod.get(method)
       if (found !== undefined) return Effect.succeed(found)

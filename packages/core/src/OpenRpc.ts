@@ -7,7 +7,7 @@
 import { type JsonSchema, Result, Schema } from "effect"
 import type { Contract } from "./Contract.ts"
 import * as Json from "./Json.ts"
-import { isRecord, resolve } from "./JsonSchemaIssue.ts"
+import { isRecord, nameOf, resolve, stepOf } from "./JsonSchemaIssue.ts"
 
 export interface Info {
   readonly title: string
@@ -74,6 +74,7 @@ export const read = (json: Schema.Json, owner: Owner): Result.Result<Description
   const decoded = decode(json)
   if (Result.isFailure(decoded)) return Result.fail(decoded.failure.message)
   const { info, methods } = decoded.success
+  const schemas = new Schemas(json)
   const all: Array<Described> = []
   const known = new Map<string, string>()
   for (const method of methods) {
@@ -81,7 +82,8 @@ export const read = (json: Schema.Json, owner: Owner): Result.Result<Description
     const read = decodeMethod(found)
     if (Result.isFailure(read)) return Result.fail(`a method of it: ${read.failure.message}`)
     if (read.success.name.startsWith("rpc.")) continue
-    const one = described(read.success, json, owner)
+    const one = described(read.success, json, owner, schemas)
+    if (schemas.size > largest) return Result.fail(tooLarge)
     const former = known.get(one.contract.method)
     if (former !== undefined) {
       return Result.fail(`"${former}" and "${one.name}" are both the method "${one.contract.method}"`)
@@ -207,7 +209,12 @@ const decodeExample = Schema.decodeUnknownResult(Example)
 const deref = (document: Schema.Json, value: unknown): unknown =>
   isRecord(value) && typeof value["$ref"] === "string" ? resolve(document, value["$ref"]) : value
 
-const described = (method: typeof MethodObject.Type, document: Schema.Json, owner: Owner): Described => {
+const described = (
+  method: typeof MethodObject.Type,
+  document: Schema.Json,
+  owner: Owner,
+  schemas: Schemas
+): Described => {
   const own = method["x-gleitzeit-protocol"] ?? owner.protocol
   const first = /^([a-z][a-z0-9_-]*)\/./.exec(method.name)?.[1]
   const protocol = own ?? (first === undefined ? protocolOf(owner.name) : `${first}/v1`)
@@ -231,8 +238,8 @@ const described = (method: typeof MethodObject.Type, document: Schema.Json, owne
     method: first === prefix ? method.name : `${prefix}/${method.name}`,
     description: method.description ?? method.summary ?? "",
     effects: method["x-gleitzeit-effects"] ?? "writes",
-    params: contained(given ?? schemaOf(params), document),
-    result: contained(Result.isSuccess(result) ? asRecord(result.success.schema) : {}, document),
+    params: schemas.contained(given ?? schemaOf(params)),
+    result: schemas.contained(Result.isSuccess(result) ? asRecord(result.success.schema) : {}),
     provider: owner.name,
     ...(method.deprecated === true ? { deprecated: method["x-gleitzeit-deprecated"] ?? "another method" } : {}),
     ...(examples.length === 0 ? {} : { examples })
@@ -269,45 +276,92 @@ const schemaOf = (params: ReadonlyArray<typeof Descriptor.Type>): JsonSchema.Jso
 
 const components = "#/components/schemas/"
 
-/** A schema that needs its document no more: what it refers to comes with it. */
-const contained = (schema: JsonSchema.JsonSchema, document: Schema.Json): JsonSchema.JsonSchema => {
-  const needed = new Map<string, JsonSchema.JsonSchema>()
-  const move = (ref: string): string => {
-    if (!ref.startsWith(components)) return ref
-    const rest = ref.slice(components.length)
-    const name = rest.split("/", 1)[0] ?? ""
-    if (!needed.has(name)) {
-      const found = resolve(document, `${components}${name}`)
-      needed.set(name, {})
-      if (isRecord(found)) needed.set(name, rewritten(found, move))
-    }
-    return `#/$defs/${rest}`
+/** Parts of schemas and references to components, all methods together. */
+const largest = 1_000_000
+
+const tooLarge = `its schemas have more than ${largest} parts, those that are referred to counted for each method`
+
+interface Component {
+  readonly schema: JsonSchema.JsonSchema
+  /** Names of the components that it refers to. */
+  readonly needs: ReadonlySet<string>
+}
+
+/** The schemas of one document, made into such as need it no more: what they refer to comes with them. */
+class Schemas {
+  readonly #document: Schema.Json
+  /** Each is made once, whoever refers to it. */
+  readonly #known = new Map<string, Component>()
+  /** How much was made. Nothing more is made once that is more than `largest`. */
+  size = 0
+
+  constructor(document: Schema.Json) {
+    this.#document = document
   }
-  const moved = rewritten(schema, move)
-  if (needed.size === 0) return moved
-  const $defs = { ...(isRecord(moved["$defs"]) ? moved["$defs"] : {}), ...Object.fromEntries(needed) }
-  const root = { ...moved, $defs }
-  // whoever looks for properties does not look behind a reference
-  const whole =
-    Object.keys(moved).length === 1 && typeof moved["$ref"] === "string" ? resolve(root, moved["$ref"]) : undefined
-  return isRecord(whole) ? { ...whole, $defs: { ...(isRecord(whole["$defs"]) ? whole["$defs"] : {}), ...$defs } } : root
+
+  contained(schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema {
+    const { needs, schema: moved } = this.#moved(schema)
+    if (needs.size === 0) return moved
+    const found = new Map<string, JsonSchema.JsonSchema>()
+    // grows while it is walked
+    const names = new Set(needs)
+    for (const name of names) {
+      if (this.size++ > largest) break
+      const component = this.#component(name)
+      found.set(name, component.schema)
+      for (const other of component.needs) names.add(other)
+    }
+    const $defs = { ...(isRecord(moved["$defs"]) ? moved["$defs"] : {}), ...Object.fromEntries(found) }
+    const root = { ...moved, $defs }
+    // whoever looks for properties does not look behind a reference
+    const whole =
+      Object.keys(moved).length === 1 && typeof moved["$ref"] === "string" ? resolve(root, moved["$ref"]) : undefined
+    return isRecord(whole)
+      ? { ...whole, $defs: { ...(isRecord(whole["$defs"]) ? whole["$defs"] : {}), ...$defs } }
+      : root
+  }
+
+  #component(name: string): Component {
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    const found = resolve(this.#document, `${components}${stepOf(name)}`)
+    const made = this.#moved(isRecord(found) ? found : {})
+    this.#known.set(name, made)
+    return made
+  }
+
+  #moved(schema: JsonSchema.JsonSchema): Component {
+    const needs = new Set<string>()
+    const move = (ref: string): string => {
+      if (!ref.startsWith(components)) return ref
+      const steps = ref.slice(components.length).split("/").map(nameOf)
+      needs.add(steps[0] ?? "")
+      return `#/$defs/${steps.map(stepOf).join("/")}`
+    }
+    return { needs, schema: rewritten(schema, move, () => this.size++ <= largest) }
+  }
 }
 
 /** Words of a schema under which there is data and no schema. */
 const data = new Set(["const", "enum", "default", "examples", "x-gleitzeit"])
 
-/** A copy with other references. */
-const rewritten = (schema: JsonSchema.JsonSchema, rewrite: (ref: string) => string): Json.JsonObject => {
+/** A copy with other references. `isLeft`: whether a further part is to be copied; without it all are. */
+const rewritten = (
+  schema: JsonSchema.JsonSchema,
+  rewrite: (ref: string) => string,
+  isLeft: () => boolean = () => true
+): Json.JsonObject => {
   const copy = (value: unknown, key: string, isNames: boolean): Schema.Json => {
     if (key === "$ref" && typeof value === "string" && !isNames) return rewrite(value)
     if (data.has(key) && !isNames) return jsonOf(value)
+    if (typeof value !== "object" || value === null) return jsonOf(value)
+    if (!isLeft()) return true
     if (Array.isArray(value)) return value.map((one) => copy(one, "", false))
-    if (!isRecord(value)) return jsonOf(value)
     // under these the keys are names of an author
     const named = !isNames && /^(properties|patternProperties|\$defs|definitions|dependentSchemas)$/.test(key)
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copy(inner, key, named)]))
   }
-  // Safe: an object's copy is an object.
+  // Safe: an object's copy is an object, the first is always made.
   return copy(schema, "", false) as Json.JsonObject
 }
 

@@ -56,7 +56,11 @@ export const provider = <M extends Record<string, Method>, O extends Options, E>
   const opened = open({
     name,
     options,
-    make: (given, configured) => Effect.flatMap(make(given, configured), (spec) => Provider.make(protocol, spec))
+    make: (given, configured) =>
+      Effect.flatMap(
+        effectOf(() => make(given, configured)),
+        (spec) => Provider.make(protocol, spec)
+      )
   })
   // not by spreading it: its options are written out when somebody looks at them
   return Object.assign(opened, { closed: true })
@@ -77,7 +81,7 @@ export const open = <O extends Options, E>(plugin: {
       return Protocol.jsonSchema(plugin.options)
     },
     make: (options, name = plugin.name) =>
-      failing(Effect.flatMap(read(options, name), (given) => plugin.make(given, name)))
+      failing(Effect.flatMap(read(options, name), (given) => effectOf(() => plugin.make(given, name))))
   }
 }
 
@@ -96,7 +100,9 @@ export const store = <O extends Options, E>(plugin: {
       return Protocol.jsonSchema(plugin.options)
     },
     make: (url, options) =>
-      failing(Effect.flatMap(read(options, plugin.schemes.join(", ")), (given) => plugin.make(url, given)))
+      failing(
+        Effect.flatMap(read(options, plugin.schemes.join(", ")), (given) => effectOf(() => plugin.make(url, given)))
+      )
   }
 }
 
@@ -126,7 +132,7 @@ export const read = (module: unknown, name: string, use = name): Result.Result<P
   if (found === undefined) {
     const others = keysOf(module).filter((key) => key !== "default" && key !== "module.exports")
     return refuse(
-      `has no default export (it exports ${others.length === 0 ? "nothing" : others.join(", ")})`,
+      `has no default export (it exports ${others.length === 0 ? "nothing" : some(others)})`,
       "export what Plugin.provider or Plugin.store gives as its default"
     )
   }
@@ -165,6 +171,19 @@ export const read = (module: unknown, name: string, use = name): Result.Result<P
 
 // internal
 
+/** The first of them: a library that is named by mistake exports hundreds. */
+const some = (names: ReadonlyArray<string>): string =>
+  names.slice(0, 8).join(", ") + (names.length > 8 ? ` and ${names.length - 8} more` : "")
+
+/** An author without a compiler may give what is no effect, such as the promise of an async function. */
+const effectOf = <A, E, R>(make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const found: unknown = make()
+    // Safe: what comes of it is looked at.
+    if (Effect.isEffect(found)) return found as Effect.Effect<A, E, R>
+    return Effect.die(new TypeError(`\`make\` gives ${shown(found)}, expected an effect`))
+  })
+
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
 /** The host has checked them by their JSON Schema: what is left are the rules that no JSON Schema can say. */
@@ -174,14 +193,25 @@ const reader = <O extends Options>(options: O) => {
     Effect.suspend(() => {
       const decoded = decode(given, strict)
       if (Result.isSuccess(decoded)) return Effect.succeed(decoded.success)
-      const issue = decoded.failure.message.replaceAll(/\n\s+at /g, " at ").replaceAll("\n", "; ")
-      return Effect.fail(new ConfigurationError({ setting: `the options of "${owner}"`, issue }))
+      return Effect.fail(
+        new ConfigurationError({ setting: `the options of "${owner}"`, issue: flat(decoded.failure.message) })
+      )
     })
+}
+
+/** On one line. */
+const flat = (issue: string): string => issue.replaceAll(/\n\s+at /g, " at ").replaceAll("\n", "; ")
+
+/** What a `Config` of the author's wants and does not find is no surprise. */
+const unset = (error: unknown): unknown => {
+  if (field(error, "_tag") !== "ConfigError") return error
+  const issue = flat(String(field(error, "message"))).replace(/^SchemaError\((.*)\)$/, "$1")
+  return new ConfigurationError({ setting: "the environment", issue })
 }
 
 const failing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Failure, R> =>
   Effect.catchCauseIf(
-    effect,
+    Effect.mapError(effect, unset),
     (cause) => !Cause.hasInterrupts(cause),
     // Safe: what an author fails with is looked at there.
     (cause) => Effect.fail(FailureData.fromCause(cause as Cause.Cause<Failure>))

@@ -5,7 +5,7 @@
 import { Effect, Result } from "effect"
 import { readFileSync, statSync } from "node:fs"
 import { registerHooks } from "node:module"
-import { dirname, extname, isAbsolute, join, resolve } from "node:path"
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { field, type Owner } from "./Border.ts"
 import { PluginUnusable } from "./Errors.ts"
@@ -43,7 +43,9 @@ export const find = ({ name, use }: Owner, from: string): Result.Result<string, 
   const [package_ = use] = /^(?:@[^/]+\/)?[^/]+/.exec(use) ?? []
   return refuse(
     `there is no package "${package_}" for ${resolve(from)}, nor beside this program`,
-    `install it with "npm install ${package_}", or name a path that begins with ./`
+    isFile(resolve(from, use))
+      ? `a path begins with ./: ./${use}`
+      : `install it with "npm install ${package_}", or name a path that begins with ./`
   )
 }
 
@@ -71,14 +73,19 @@ type Refuse = (reason: string, remedy?: string) => Result.Result<never, PluginUn
 
 const isPath = (use: string): boolean => /^\.{1,2}(?:$|[/\\])/.test(use) || isAbsolute(use)
 
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
 const file = (url: string, refuse: Refuse): Result.Result<string, PluginUnusable> => {
   const path = Result.try(() => fileURLToPath(url))
   if (Result.isFailure(path)) return refuse(`"${url}" is no file`)
   const stat = statSync(path.success, { throwIfNoEntry: false })
-  if (stat === undefined) return refuse(`there is no file ${path.success}`)
+  if (stat === undefined) {
+    const whole = [".ts", ".mts", ".js", ".mjs", ".cjs"].map((ending) => path.success + ending).find(isFile)
+    return refuse(`there is no file ${path.success}`, whole === undefined ? "" : `write the whole name: ${whole}`)
+  }
   if (stat.isFile()) return Result.succeed(url)
   const inside = ["index.ts", "index.js", "index.mjs", "src/index.ts", "dist/index.js"].find((name) =>
-    statSync(join(path.success, name), { throwIfNoEntry: false })?.isFile()
+    isFile(join(path.success, name))
   )
   return refuse(
     `${path.success} is no file`,
@@ -118,6 +125,7 @@ const broken = ({ name, use }: Owner, url: string, error: unknown): PluginUnusab
         `has TypeScript that Node cannot strip: ${wordsOf(error)}`,
         "leave out what is more than types (enum, parameter properties), or compile it to JavaScript"
       )
+    case "ERR_IMPORT_ATTRIBUTE_MISSING":
     case "ERR_UNKNOWN_FILE_EXTENSION":
       return typeScript.has(extname(path))
         ? refuse(
@@ -126,10 +134,22 @@ const broken = ({ name, use }: Owner, url: string, error: unknown): PluginUnusab
           )
         : refuse(`${path} is no JavaScript and no TypeScript`)
     case "ERR_MODULE_NOT_FOUND":
-      return refuse(`cannot be loaded: ${wordsOf(error)}`, "install what it imports")
+      return isFile(path)
+        ? refuse(`cannot be loaded: ${wordsOf(error)}`, remedyOf(error))
+        : refuse(`its file ${path} is not there`, "build the package, or install it again")
     default:
       return refuse(`throws while it is loaded: ${wordsOf(error)}${placeOf(error)}`)
   }
+}
+
+/** What would do where something that it imports is not there. */
+const remedyOf = (error: unknown): string => {
+  const [, missing] = /^Cannot find module '([^']+)'/.exec(String(field(error, "message"))) ?? []
+  if (missing === undefined) return "install what it imports"
+  const written = missing.replace(/js$/, "ts")
+  return written !== missing && isFile(written)
+    ? `import ${basename(written)}: Node takes TypeScript by its own name`
+    : "look where that file is"
 }
 
 const wordsOf = (error: unknown): string =>

@@ -212,23 +212,21 @@ const started = <A>(
       return issues.length === 0
         ? start(plugin)
         : Effect.fail(unusable(entry, `has options that cannot be used: ${issues.join("; ")}`))
-    }).pipe(
-      Effect.catchCause((cause) => Effect.fail(named(entry, cause, bundled !== undefined))),
-      Scope.provide(own)
-    )
+    }).pipe(Scope.provide(own))
     let isGivenUp = false
     const close = (fiber: Fiber.Fiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>) =>
       leavable(Effect.andThen(Fiber.interrupt(fiber), Scope.close(own, exit)))
     const fiber = yield* Effect.acquireRelease(Effect.forkDetach(starting), (fiber, exit) =>
       isGivenUp ? Effect.void : close(fiber, exit)
     )
-    const exit = yield* Effect.timeoutOption(Fiber.await(fiber), startTimeout)
-    if (Option.isSome(exit) && Exit.isSuccess(exit.value)) return exit.value.value
+    const exit = Option.getOrUndefined(yield* Effect.timeoutOption(Fiber.await(fiber), startTimeout))
+    if (exit !== undefined && Exit.isSuccess(exit)) return exit.value
     isGivenUp = true
     yield* Effect.forkDetach(close(fiber, Exit.void))
-    return yield* Option.isSome(exit)
-      ? exit.value
-      : unusable(entry, `is not ready within ${Duration.format(startTimeout)}`)
+    // named here: what comes upon no effect ends its fiber, past everything that would catch it there
+    return yield* exit === undefined
+      ? unusable(entry, `is not ready within ${Duration.format(startTimeout)}`)
+      : Effect.fail(named(entry, exit.cause, bundled !== undefined))
   })
 
 /** Waited for, but not for ever. */

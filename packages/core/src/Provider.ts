@@ -84,7 +84,11 @@ export const make = <M extends Record<string, Method>>(
         const reason = `${protocol.id} has no method "${method}" (it has ${Object.keys(protocol.methods).join(", ")})`
         return Effect.fail(new ProviderRefused({ provider: name, reason }))
       }
-      if (handler !== undefined) calls.set(method, checked(method, declared, handler))
+      if (handler === undefined) continue
+      if (typeof handler !== "function") {
+        return Effect.fail(new ProviderRefused({ provider: name, reason: `its handler of ${method} is no function` }))
+      }
+      calls.set(method, checked(method, declared, handler))
     }
     const missing = Object.keys(protocol.methods).filter(
       (method) => !calls.has(method) && protocol.methods[method]?.optional !== true
@@ -133,12 +137,19 @@ const checked = (name: string, method: Method, handler: AnyHandler): Call => {
   const encode = Schema.encodeUnknownResult(Schema.toCodecJson(method.result))
   return (params) => {
     const input = decode(params, strict)
-    if (Result.isFailure(input)) return Effect.fail(new InvalidParams({ method: name, issue: input.failure.message }))
+    if (Result.isFailure(input)) return Effect.fail(new InvalidParams({ method: name, issue: wordsOf(input.failure) }))
     // Safe: `decode` has just proved that the params are what the handler's schema says.
-    return Effect.flatMap(handler(input.success as never), (result) => {
+    const working: unknown = handler(input.success as never)
+    if (!Effect.isEffect(working)) {
+      const given = typeof working === "object" && working !== null && "then" in working ? "a promise" : "no effect"
+      const issue = `its handler gives ${given}, expected an effect; Provider.fromPromise takes functions that give promises`
+      return Effect.fail(new InvalidResult({ method: name, issue }))
+    }
+    // Safe: what it fails with and asks for is what the handler's type says.
+    return Effect.flatMap(working as ReturnType<AnyHandler>, (result) => {
       const output = encode(result)
       if (Result.isFailure(output)) {
-        return Effect.fail(new InvalidResult({ method: name, issue: output.failure.message }))
+        return Effect.fail(new InvalidResult({ method: name, issue: wordsOf(output.failure) }))
       }
       return Json.isDeep(output.success)
         ? Effect.fail(new InvalidResult({ method: name, issue: `it is nested more than ${Json.maxDepth} deep` }))
@@ -146,3 +157,6 @@ const checked = (name: string, method: Method, handler: AnyHandler): Call => {
     })
   }
 }
+
+/** On one line: what was expected stands on the first, where on the second. */
+const wordsOf = ({ message }: { readonly message: string }): string => message.replaceAll(/\n\s*/g, " ")

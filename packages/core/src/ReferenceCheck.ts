@@ -45,6 +45,10 @@ export const references = (
     })
     const inputs = task.workflow === undefined ? "params" : "inputs"
     template(task.params, { ...place(inputs, ["params"]), takes: known.takes(task) }, known, say)
+    for (const name of known.formulas(task)) {
+      const text = task.params[name]
+      if (typeof text === "string") formula(text, place(name, ["params", name]), known, say)
+    }
     if (task.if !== undefined) expression(task.if, place("if"), known, say)
     if (typeof task.foreach === "string") expression(task.foreach, place("foreach"), known, say)
     else if (task.foreach !== undefined) template(task.foreach, place("foreach"), known, say)
@@ -84,6 +88,8 @@ interface Known {
   readonly values: KnownValues.KnownValues
   /** What a task takes at a place of its params. */
   readonly takes: (task: Task) => (path: Reference.Path) => Value
+  /** Names of the params of a task that are CEL. */
+  readonly formulas: (task: Task) => ReadonlyArray<string>
 }
 
 const knownOf = (workflow: Workflow, catalog: Catalog, outer: Reference.Names | undefined): Known => {
@@ -112,6 +118,11 @@ const knownOf = (workflow: Workflow, catalog: Catalog, outer: Reference.Names | 
       return able.length === 1 && rest.length === 0
         ? paramOf(able[0]!.params, String(name))
         : ValueSchema.union(able.map(({ params }) => ValueSchema.at(ValueSchema.of(params), path)))
+    },
+    formulas: (task) => {
+      const [contract] = contracts(task)
+      if (contract === undefined) return []
+      return [...codeOf(contract)].flatMap(([name, language]) => (language === "cel" ? [name] : []))
     }
   }
 }
@@ -126,17 +137,19 @@ const paramOf = (params: Contract["params"], name: string): Value => {
 
 const taken = new WeakMap<object, Map<string, Value>>()
 
-/** Names of the params that are code. */
-const codeOf = (contract: Contract): ReadonlySet<string> => {
+/** The languages of the params that are code, by name. */
+const codeOf = (contract: Contract): ReadonlyMap<string, string> => {
   let found = codes.get(contract)
   if (found === undefined) {
-    found = new Set([...marks(contract)].flatMap(([name, { kind }]) => (kind === "code" ? [name] : [])))
+    found = new Map(
+      [...marks(contract)].flatMap(([name, mark]) => (mark.kind === "code" ? [[name, mark.language]] : []))
+    )
     codes.set(contract, found)
   }
   return found
 }
 
-const codes = new WeakMap<Contract, ReadonlySet<string>>()
+const codes = new WeakMap<Contract, ReadonlyMap<string, string>>()
 
 /** What the reader makes the outputs of a nested workflow that has none: nobody asked for each of them. */
 const resultsAsTheyAre = ({ outputs = {}, tasks }: Workflow, names: Reference.Names): boolean =>
@@ -210,6 +223,8 @@ const expression = (text: string, place: Place, known: Known, sayAt: Say): void 
   for (const { message, offset, suggestion } of problems) {
     say({ path: place.path, offset }, "invalid-expression", `\`${place.key}\`: ${message}`, { suggestion })
   }
+  // what the expression itself asks for
+  const asked = new Set(references.flatMap(({ asks, reference }) => (asks === true ? [fieldOf(reference)] : [])))
   for (const { asks = false, optional, reference } of references) {
     const at: At = { path: place.path, offset: reference.offset }
     for (const one of reference.alternatives) {
@@ -217,7 +232,7 @@ const expression = (text: string, place: Place, known: Known, sayAt: Say): void 
       if (one.kind === "root" || one.kind === "task") alternative(one, at, place, known, say, asks)
     }
     if (optional) continue
-    open(reference, at, place, known, say)
+    if (!asked.has(fieldOf(reference))) open(reference, at, place, known, say)
     for (const id of Reference.needs(reference)) needed(id, at, place, known, say)
   }
   // of what is not there, or not in this place, nothing follows
@@ -229,6 +244,30 @@ const expression = (text: string, place: Place, known: Known, sayAt: Say): void 
   const wrong = place.key === "foreach" ? noList(reading) : noCondition(reading)
   if (wrong !== undefined) say({ path: place.path }, "type-mismatch", `\`${place.key}\`: ${wrong}`)
 }
+
+/** CEL that a task computes: only what stands in `${...}` has a value there, and has been looked at as a reference. */
+const formula = (text: string, place: Place, known: Known, say: Say): void => {
+  const { problems, references } = Condition.compile(text, known.names, known.secretInputs)
+  const bare = references.filter(({ reference }) => !reference.raw.startsWith("${"))
+  const wrong = problems.filter(({ offset }) => !text.startsWith("${", offset))
+  for (const { message, offset, suggestion } of wrong) {
+    say({ path: place.path, offset }, "invalid-expression", `\`${place.key}\`: ${message}`, { suggestion })
+  }
+  for (const { reference } of bare) {
+    const message = `\`${place.key}\`: "${reference.raw}" has no value here: write it as a reference, in \`\${...}\``
+    say({ path: place.path, offset: reference.offset }, "invalid-expression", message, {
+      suggestion: `\${${reference.raw}}`
+    })
+  }
+  if (problems.length > 0 || bare.length > 0) return
+  for (const { code, message, offset, severity, suggestion } of known.values.expression(text, place.task).issues) {
+    say({ path: place.path, offset }, code, `\`${place.key}\`: ${message}`, { suggestion, severity })
+  }
+}
+
+/** The field of a result that a reference takes. */
+const fieldOf = ({ alternatives: [one] }: Reference.Reference): string | undefined =>
+  one?.kind === "task" ? JSON.stringify([one.task, one.path.find((step) => typeof step === "string")]) : undefined
 
 /** A field that the result need not have, and nothing that steps in for it. */
 const open = ({ alternatives }: Reference.Reference, at: At, { key }: Place, known: Known, say: Say): void => {

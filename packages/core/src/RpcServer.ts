@@ -95,6 +95,14 @@ const nothing: ReadonlyArray<Contract> = []
 /** Calls of one batch that are under way at once. */
 const atOnce = 16
 
+/** Characters of the answers to one batch, beyond which its other calls are not made. */
+const largest = 67_108_864
+
+const notMade: JsonRpc.RpcError = {
+  code: JsonRpc.invalidRequest.code,
+  message: `the call was not made: the answers to the batch have more than ${largest} characters already`
+}
+
 const unique = (contracts: ReadonlyArray<Contract>): ReadonlyArray<Contract> =>
   [...new Map(contracts.toReversed().map((contract) => [contract.method, contract])).values()].toReversed()
 
@@ -135,20 +143,22 @@ class Server {
     const message = parsed.success
     if (!Json.isArray(message)) return this.#one(message)
     if (message.length === 0) return Effect.succeed(JsonRpc.failed(null, JsonRpc.invalidRequest))
-    return Effect.map(
-      Effect.forEach(message, (one) => this.#one(one), { concurrency: atOnce }),
-      (answers) => {
-        const given = answers.filter((answer) => answer !== undefined)
-        return given.length === 0 ? undefined : `[${given.join(",")}]`
-      }
-    )
+    let size = 0
+    const answered = (one: Schema.Json) =>
+      Effect.tap(this.#one(one, size > largest), (answer) => Effect.sync(() => (size += answer?.length ?? 0)))
+    return Effect.map(Effect.forEach(message, answered, { concurrency: atOnce }), (answers) => {
+      const given = answers.filter((answer) => answer !== undefined)
+      return given.length === 0 ? undefined : `[${given.join(",")}]`
+    })
   }
 
-  #one(message: Schema.Json): Effect.Effect<string | undefined> {
+  /** `isFull`: there is no room for a result any more. */
+  #one(message: Schema.Json, isFull = false): Effect.Effect<string | undefined> {
     const request = JsonRpc.requestOf(message)
     if (request === undefined) return Effect.succeed(JsonRpc.failed(JsonRpc.idOf(message), JsonRpc.invalidRequest))
     const { id } = request
     if (id === undefined) return Effect.as(Effect.exit(this.#notified(request)), undefined)
+    if (isFull) return Effect.succeed(JsonRpc.failed(id, notMade))
     return Effect.matchCauseEffect(this.#called(request, id), {
       onFailure: (cause) =>
         Cause.hasInterruptsOnly(cause)

@@ -3,7 +3,7 @@
  * may stand for any part. It takes whatever the schema takes, and where draft-07 has no word for something, more.
  */
 import type { JsonSchema } from "effect"
-import { isRecord } from "./JsonSchemaIssue.ts"
+import { isRecord, nameOf } from "./JsonSchemaIssue.ts"
 import { keysOnly, typeWords } from "./JsonSchemaWords.ts"
 import { note } from "./Keys.ts"
 
@@ -258,14 +258,19 @@ const pruned = (schema: Record<string, unknown>, base: string): Record<string, u
   const { definitions, ...rest } = schema
   if (!isRecord(definitions)) return schema
   const kept = new Map<string, unknown>()
-  const texts = [JSON.stringify(rest)]
+  const place = `${base}/definitions/`
+  const parts: Array<unknown> = [rest]
   // grows while it is walked
-  for (const text of texts) {
-    for (const [name, definition] of Object.entries(definitions)) {
-      const pointer = `${base}/definitions/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`
-      if (kept.has(name) || !text.includes(JSON.stringify(pointer).slice(0, -1))) continue
-      kept.set(name, definition)
-      texts.push(JSON.stringify(definition))
+  for (const part of parts) {
+    if (typeof part !== "object" || part === null) continue
+    for (const [word, value] of Object.entries(part)) {
+      if (word !== "$ref" || typeof value !== "string") parts.push(value)
+      else if (value.startsWith(place)) {
+        const name = nameOf(value.slice(place.length).split("/", 1)[0] ?? "")
+        if (kept.has(name) || !Object.hasOwn(definitions, name)) continue
+        kept.set(name, definitions[name])
+        parts.push(definitions[name])
+      }
     }
   }
   return kept.size === 0 ? rest : { ...rest, definitions: Object.fromEntries(kept) }

@@ -336,8 +336,9 @@ class Level {
         .map((part, i) => {
           if (i % 2 === 1) return `\${${part.slice(1, -1)}}`
           const text = part.replaceAll("${", () => "$${")
-          // the sign right before a reference would make it text
-          return i < parts.length - 1 && text.endsWith("$") ? `${text.slice(0, -1)}\${"$"}` : text
+          // signs right before a reference would make it text
+          const signs = i < parts.length - 1 ? text.length - text.replace(/(?<!\$)\$+$/, "").length : 0
+          return signs === 0 ? text : `${text.slice(0, -signs)}\${"${"$".repeat(signs)}"}`
         })
         .join("")
     }

@@ -61,6 +61,30 @@ describe("what is called", () => {
     assert.deepStrictEqual(check("tasks: [{ method: llm/caht }]").length, 1)
   })
 
+  it("computes an expression that can be computed, of references alone", () => {
+    const evaluated = (expr: string) =>
+      check(
+        `inputs: { text: { type: string } }\ntasks:\n  - id: t\n    method: data/eval\n    params: { expr: ${JSON.stringify(expr)} }`
+      )
+    assert.deepStrictEqual(evaluated("size(${inputs.text}) + 1"), [])
+    assert.deepStrictEqual(evaluated("1 +"), ["f.yaml:5:25: `expr`: Unexpected token: EOF"])
+    assert.deepStrictEqual(evaluated("${inputs.text} + 1"), ["f.yaml:5:22: `expr`: `+` cannot take text and a number"])
+    assert.deepStrictEqual(evaluated("1 + inputs.text.size()"), [
+      'f.yaml:5:26: `expr`: "inputs.text" has no value here: write it as a reference, in `${...}`, did you mean "${inputs.text}"?'
+    ])
+    assert.lengthOf(evaluated("${inputs.txt} + 1"), 1)
+  })
+
+  it("whose field is asked for may be looked at in the same expression", () => {
+    const conditioned = (condition: string) =>
+      check(
+        `tasks:\n  - { id: h, method: llm/chat, params: { prompt: x } }\n  - { method: data/value, if: "${condition}" }`
+      )
+    assert.deepStrictEqual(conditioned("has(h.simulated) && h.simulated == true"), [])
+    assert.deepStrictEqual(conditioned("!has(h.warnings) || h.warnings == []"), [])
+    assert.lengthOf(conditioned("has(h.simulated) && h.warnings == []"), 1)
+  })
+
   it("that is deprecated is a warning", () => {
     const [first] = contracts
     const old = first === undefined ? [] : [{ ...first, deprecated: "llm/generate" }]

@@ -172,8 +172,8 @@ describe("a configuration file", () => {
   it.effect("with a mistake is refused, with the place, what was expected and what was meant", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [document: unknown, message: string]> = [
-        [[], "expected settings by name, such as `store: memory:`"],
-        ["store", "expected settings by name, such as `store: memory:`"],
+        [[], 'expected settings by name, such as `store: "memory:"`'],
+        ["store", 'expected settings by name, such as `store: "memory:"`'],
         [{ stor: "memory:" }, 'unknown key "stor", did you mean "store"?'],
         [{ files: { xyz: [] } }, 'files: unknown key "xyz", expected roots'],
         [{ debug: "yes" }, "debug: expected true or false, found text"],
@@ -184,6 +184,10 @@ describe("a configuration file", () => {
         [
           { providers: { x: { endpoint: "y" } } },
           'providers.x: unknown key "endpoint", options of a plug-in stand under `options`'
+        ],
+        [
+          { providers: { ollma: { endpoint: "http://x" } } },
+          'providers.ollma: unknown key "endpoint", options of a plug-in stand under `options`; did you mean providers.ollama?'
         ],
         [
           { providers: { ollama: { endpoint: "a", options: { endpoint: "b" } } } },

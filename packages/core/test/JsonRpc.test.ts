@@ -73,4 +73,14 @@ describe("a whole number", () => {
     [`[9007199254740992, 100000000000000000000, 1e300, 0.12345678901234567890]`, undefined],
     [`["9007199254740993", "a\\"9007199254740993"]`, undefined]
   ])("in %s that cannot be held is %s", (text, found) => assert.strictEqual(JsonRpc.inexact(text), found))
+
+  it("is looked for behind strings of any length", () => {
+    const text = (long: string, number: string) => `{"long": ${JSON.stringify(long)}, "n": ${number}}`
+    for (const long of ["x".repeat(16_000_000), '"\\\n'.repeat(2_000_000)]) {
+      assert.isUndefined(JsonRpc.inexact(text(long, "9007199254740992")))
+      assert.strictEqual(JsonRpc.inexact(text(long, "9007199254740993")), "9007199254740993")
+    }
+    assert.strictEqual(JsonRpc.inexact(`["\\\\", 9007199254740993]`), "9007199254740993")
+    assert.isUndefined(JsonRpc.inexact(`["\\\\\\", 9007199254740993", 1]`))
+  })
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Schema, Stream } from "effect"
 import { ProviderUnavailable } from "../src/Errors.ts"
 import * as Provider from "../src/Provider.ts"
+import * as Providers from "../src/Providers.ts"
 import { TaskContext } from "../src/TaskContext.ts"
 
 const add: Provider.Offer = {
@@ -41,6 +42,19 @@ const call = (provider: Provider.Provider, method: string, params: Schema.Json) 
   })
 
 describe("a provider of an open protocol", () => {
+  it.effect("that dies of saying what it can do fails, and others go on", () =>
+    Effect.gen(function* () {
+      const providers = yield* Providers.Providers
+      yield* providers.register(
+        yield* Provider.open({ ...spec, name: "broken", contracts: Effect.die(new Error("slip")) })
+      )
+      yield* providers.register(yield* Provider.open(spec))
+      assert.strictEqual((yield* providers.choose("sum/add", {})).name, "calculator")
+      const failed = yield* Effect.flip(providers.choose("sum/add", {}, "broken"))
+      assert.strictEqual(failed.message, "unexpected Error: slip")
+    }).pipe(Effect.scoped, Effect.provide(Providers.layer))
+  )
+
   it.effect("answers by the contracts that it gives, which carry its name and its protocol", () =>
     Effect.gen(function* () {
       const provider = yield* Provider.open(spec)

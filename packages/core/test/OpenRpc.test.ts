@@ -175,6 +175,31 @@ describe("a document", () => {
     }
   })
 
+  it("has components of any name", () => {
+    const schemas = { "a/b~c d": { type: "string" }, é: { type: "number" } }
+    const [found] = read({
+      ...methods({
+        name: "x/t",
+        params: [
+          { name: "a", schema: { $ref: "#/components/schemas/a~1b~0c%20d" } },
+          { name: "e", schema: { $ref: "#/components/schemas/%C3%A9" } },
+          { name: "no", schema: { $ref: "#/components/schemas/%E0%A4%A" } },
+          { name: "half", schema: { $ref: "#/components/schemas/\ud800" } }
+        ]
+      }),
+      components: { schemas }
+    }).methods
+    const issues = (params: Schema.Json) => JsonSchemaCheck.check(found?.contract.params ?? {}, params)
+    assert.deepStrictEqual(issues({ a: "x", e: 1 }), [])
+    assert.deepStrictEqual(
+      issues({ a: 1, e: "x" }).map(({ message, path }) => [path, message]),
+      [
+        [["a"], "expected text, found 1"],
+        [["e"], 'expected a number, found "x"']
+      ]
+    )
+  })
+
   it("that refers to itself comes to an end", () => {
     const { contract } = one({
       name: "x/t",
@@ -187,5 +212,46 @@ describe("a document", () => {
     }).methods[0]?.contract.params
     assert.deepStrictEqual(OpenRpc.names(looped ?? {}), ["inner"])
     assert.lengthOf(JsonSchemaCheck.check(looped ?? {}, { inner: { inner: 3 } }), 1)
+  })
+
+  it("is read in time that its length says, whatever refers to what", () => {
+    const chain = (length: number) =>
+      Object.fromEntries(
+        Array.from({ length }, (_, n) => [
+          `n${n}`,
+          { properties: { next: { $ref: `#/components/schemas/n${(n + 1) % length}` } } }
+        ])
+      )
+    const deep = { ...methods({ name: "x/t", result: { $ref: "#/components/results/t" } }) }
+    const found = read({
+      ...deep,
+      components: { schemas: chain(5000), results: { t: { name: "t", schema: { $ref: "#/components/schemas/n0" } } } }
+    })
+    assert.lengthOf(Object.keys(Object(found.methods[0]?.contract.result["$defs"])), 5000)
+    const wide = (names: number, length: number) => ({
+      ...methods(
+        ...Array.from({ length: names }, (_, n) => ({
+          name: `x/t${n}`,
+          result: { name: "t", schema: { $ref: "#/components/schemas/n0" } }
+        }))
+      ),
+      components: { schemas: chain(length) }
+    })
+    const big = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`p${n}`, { type: "string" }]))
+    const shared = read({ ...wide(200, 1), components: { schemas: { n0: { properties: big } } } })
+    const [one, other] = shared.methods.map(({ contract }) => contract.result["$defs"])
+    assert.strictEqual(Reflect.get(Object(one), "n0"), Reflect.get(Object(other), "n0"))
+    const refused = OpenRpc.read(wide(1100, 1000), owner)
+    assert.isTrue(Result.isFailure(refused) && /more than 1000000 parts/.test(refused.failure))
+    const copied = OpenRpc.read(
+      {
+        ...methods(
+          ...Array.from({ length: 110 }, (_, n) => ({ name: `x/t${n}`, params: [{ $ref: "#/components/params/p" }] }))
+        ),
+        components: { params: { p: { name: "p", schema: { properties: big } } } }
+      },
+      owner
+    )
+    assert.isTrue(Result.isFailure(copied) && /more than 1000000 parts/.test(copied.failure))
   })
 })

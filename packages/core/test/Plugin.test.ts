@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Result, Schema, Scope, Stream } from "effect"
+import { Config, Context, Deferred, Effect, Exit, Fiber, Layer, Result, Schema, Scope, Semaphore, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Border from "../src/Border.ts"
 import * as Errors from "../src/Errors.ts"
@@ -113,6 +113,10 @@ describe("reading a module", () => {
     ],
     [{ layer: 1, make: 2 }, "has no default export (it exports layer, make); "],
     [null, "has no default export (it exports nothing); "],
+    [
+      Object.fromEntries(Array.from("abcdefghij", (name) => [name, 1])),
+      "has no default export (it exports a, b, c, d, e, f, g, h and 2 more); "
+    ],
     [{ default: 5 }, "exports 5 as its default, which is no plug-in; "],
     [{ default: () => 1 }, "exports a function as its default, which is no plug-in; "],
     [{ default: {} }, "exports an object as its default, which is no plug-in; "],
@@ -257,6 +261,41 @@ describe("a provider from another program", () => {
     })
   )
 
+  it.effect("that comes upon what is no effect fails its call alone: whoever waits for its turn gets it", () =>
+    Effect.gen(function* () {
+      const made = yield* provider({ call: () => Effect.flatMap(Effect.void, () => Promise.resolve(1) as never) })
+      const turns = Semaphore.makeUnsafe(1)
+      const call = Effect.provide(made.call("tide/next", {}), context)
+      const called = yield* Effect.forkChild(Effect.exit(turns.withPermit(call)))
+      yield* Fiber.await(called)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(turns.withPermit(call))))
+    }).pipe(Effect.timeout("1 second"), TestClock.withLive)
+  )
+
+  it.effect("is interrupted in its call before whoever waits goes on", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const say = (what: string) => Effect.sync(() => order.push(what))
+      const made = yield* provider({ call: () => Effect.onInterrupt(Effect.never, () => say("interrupted")) })
+      const call = Effect.provide(made.call("tide/next", {}), context)
+      const called = yield* Effect.forkChild(Effect.ensuring(call, say("over")))
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(called)
+      assert.deepStrictEqual(order, ["interrupted", "over"])
+    })
+  )
+
+  it.effect("that never says how it is counts as unhealthy after 10 s", () =>
+    Effect.gen(function* () {
+      const made = yield* provider({ health: Effect.never })
+      const asked = yield* Effect.forkChild(made.health)
+      yield* TestClock.adjust("10 seconds")
+      const { details, status } = yield* Fiber.join(asked)
+      assert.strictEqual(status, "unhealthy")
+      assert.deepStrictEqual(details, { reason: "it did not say how it is within 10.0 s" })
+    })
+  )
+
   it.effect("says nothing of use where its answers are of no use", () =>
     Effect.gen(function* () {
       const made = yield* provider({
@@ -298,6 +337,21 @@ describe("plug-ins on duty", () => {
           throw new Error("bang")
         }),
         odd: made((() => 5) as never),
+        part: made(() => Effect.flatMap(Effect.void, () => 5 as never)),
+        unset: Plugin.open({
+          name: "unset",
+          options: anything,
+          make: Effect.fnUntraced(function* () {
+            yield* Config.String("GLEITZEIT_TEST_NOT_SET")
+            return own
+          })
+        }),
+        async: Plugin.provider({
+          name: "async",
+          protocol: TideV1,
+          options: anything,
+          make: (() => Promise.resolve(spec("async"))) as never
+        }),
         interrupts: made(() => Effect.interrupt),
         store: Plugin.store({ schemes: ["x"], options: anything, make: () => MemoryStore.make })
       })
@@ -309,6 +363,12 @@ describe("plug-ins on duty", () => {
       )
       assert.include(yield* complaint(providers, "throws"), "bang")
       assert.include(yield* complaint(providers, "odd"), "its `make` gives 5, expected an effect")
+      assert.include(yield* complaint(providers, "part"), 'plug-in "part" cannot be used: does not start: unexpected ')
+      assert.include(
+        yield* complaint(providers, "unset"),
+        'the environment: Expected string at ["GLEITZEIT_TEST_NOT_SET"]'
+      )
+      assert.include(yield* complaint(providers, "async"), "`make` gives a promise, expected an effect")
       assert.include(yield* complaint(providers, "interrupts"), 'plug-in "interrupts" cannot be used: does not start')
       assert.include(yield* complaint(providers, "store"), "is a store, no provider; name it under `stores`")
     })

@@ -199,6 +199,23 @@ describe("a provider", () => {
     })
   )
 
+  it.effect("refuses what is no handler, and says what a handler gives that is no effect", () =>
+    Effect.gen(function* () {
+      // Safe: it is what plain JavaScript may give.
+      const handlers = (handler: unknown) => ({ handlers: { ...spec.handlers, "test/day": handler } }) as never
+      const refused = yield* Effect.flip(make(handlers(3)))
+      assert.include(refused.message, "its handler of test/day is no function")
+      for (const [given, words] of [
+        [Promise.resolve(1), "gives a promise, expected an effect; Provider.fromPromise"],
+        [1, "gives no effect"]
+      ] as const) {
+        const provider = yield* make(handlers(() => given))
+        const failed = yield* Effect.flip(call(provider, "test/day", { day: "2026-02-28T00:00:00.000Z", step: 2 }))
+        assert.include(failed.message, words)
+      }
+    })
+  )
+
   it.effect("whose health check fails, however, is unhealthy", () =>
     Effect.gen(function* () {
       const error = new ProviderUnavailable({ provider: "days", reason: "down", retryable: true })

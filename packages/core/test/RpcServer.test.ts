@@ -334,3 +334,19 @@ describe("providers", () => {
     })
   )
 })
+
+describe("a batch that asks for more than can be answered", () => {
+  it.effect("has its last calls refused before they are made", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const large = { contract: contract("large", {}), call: () => Effect.sync(() => (made++, "x".repeat(1_000_000))) }
+      const calls = Array.from({ length: 200 }, (_, id) => ({ jsonrpc: "2.0", method: "large", id }))
+      const answers = yield* asked(JSON.stringify(calls), RpcServer.make(RpcServer.handlers([large])))
+      assert.lengthOf(answers, 200)
+      assert.isBelow(made, 100)
+      const { error, id } = answers.at(-1)
+      assert.deepStrictEqual([id, error.code], [199, -32600])
+      assert.match(error.message, /was not made/)
+    })
+  )
+})

@@ -146,10 +146,42 @@ outputs:
       const outputs = yield* run(
         WorkflowBuilder.make("text", (w) => {
           const value = w.task("value", DataV1, "data/value", { text: text!, dollar: "$" })
-          return { text: value["text"]!, around: `${other}${value["dollar"]}${text}${value["dollar"]}` }
+          const [inner, dollar] = [value["text"]!, value["dollar"]!]
+          return { text: inner, around: `${other}${dollar}${text}${dollar}`, signs: `$$${inner}$$$${dollar}` }
         })
       )
-      assert.deepStrictEqual(outputs, { text: text!, around: `${other}$${text}$` })
+      assert.deepStrictEqual(outputs, { text: text!, around: `${other}$${text}$`, signs: `$$${text}$$$$` })
+    })
+  )
+
+  it.effect("calls what another version of a protocol has, and so does a call without a workflow", () =>
+    Effect.gen(function* () {
+      const EchoV2 = Protocol.make("echo/v2", {
+        description: "Says it again",
+        methods: {
+          "echo/say": Method.make({
+            description: "Says it again",
+            effects: "reads",
+            params: Schema.Struct({ text: Schema.String }),
+            result: Schema.Struct({ text: Schema.String })
+          })
+        }
+      })
+      const echo = Provider.layer(EchoV2, Effect.succeed({ name: "echo", handlers: { "echo/say": Effect.succeed } }))
+      const Engine = Gleitzeit.layer().pipe(
+        Layer.provide(Executor.layerLocal),
+        Layer.provide(echo),
+        Layer.provide(Layer.mergeAll(Providers.layer, Secrets.layer, Files.layer())),
+        Layer.provide(MemoryStore.layer)
+      )
+      const statuses = yield* Effect.gen(function* () {
+        const gleitzeit = yield* Gleitzeit.Gleitzeit
+        const workflow = yield* WorkflowBuilder.make("echo", (w) => {
+          w.task("say", EchoV2, "echo/say", { text: "a" })
+        })
+        return [(yield* gleitzeit.run(workflow)).status, (yield* gleitzeit.call("echo/say", { text: "b" })).status]
+      }).pipe(Effect.provide(Engine))
+      assert.deepStrictEqual(statuses, ["completed", "completed"])
     })
   )
 

@@ -380,6 +380,21 @@ describe("params", () => {
     })
   })
 
+  it("keep what they refer to, whatever it is called and however much there is", () => {
+    const names = ["a/b~c d", "é", ...Array.from({ length: 3000 }, (_, n) => `n${n}`)]
+    const step = (name: string) => encodeURI(name.replaceAll("~", "~0").replaceAll("/", "~1"))
+    const $defs = Object.fromEntries(
+      names.map((name, n) => [
+        name,
+        { description: "x".repeat(1000), properties: { next: { $ref: `#/$defs/${step(names[n + 1] ?? "none")}` } } }
+      ])
+    )
+    const before = performance.now()
+    const made = TemplateSchema.make({ $ref: `#/$defs/${step("a/b~c d")}`, $defs }, "#/definitions/x")
+    assert.isBelow(performance.now() - before, 2000)
+    assert.deepStrictEqual(Object.keys(Object(made["definitions"])), names)
+  })
+
   it("are text where a method takes code", () => {
     const params = TemplateSchema.make(Protocol.contracts(PythonV1)[0]?.params ?? {}, "#/definitions/x")
     assert.strictEqual(JSON.stringify(params).includes("segments"), false)

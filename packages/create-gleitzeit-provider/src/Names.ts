@@ -48,8 +48,9 @@ export const protocol = (id: string): Result.Result<ProtocolId, string> => {
 /** What the URLs of a store begin with, before the colon: what its package is about, unless that is taken. */
 export const scheme = (name: string): Result.Result<ProtocolId, string> => {
   const found = subject(name)
-  if (!/^[a-z][a-z0-9-]*$/.test(found)) {
-    return Result.fail(`URLs of a store cannot begin with ${JSON.stringify(found)}: its name begins with a letter`)
+  if (!/^[a-z][a-z0-9-]+$/.test(found)) {
+    const rule = "its name begins with a letter and has two characters or more"
+    return Result.fail(`URLs of a store cannot begin with ${JSON.stringify(found)}: ${rule}`)
   }
   return stores.includes(found)
     ? Result.fail(`${found}: is a store of Gleitzeit: give yours another name, such as my-${found}`)
@@ -96,7 +97,7 @@ const suggestion = (name: string): string | undefined => {
   return better !== "" && rules.every(([holds]) => holds(found)) ? found : undefined
 }
 
-const stores: ReadonlyArray<string> = ["memory", "redis", "sqlite"]
+const stores: ReadonlyArray<string> = ["memory", "none", "redis", "rediss", "sqlite"]
 
 /** Those that core defines: a provider of one of them brings no protocol. */
 const ours: ReadonlyArray<string> = ["agent", "data", "human", "llm", "mcp", "python", "signal", "timer"]

@@ -30,7 +30,8 @@ export const files = (wanted: Wanted): ReadonlyArray<File> => {
     .map((found) => {
       const text = readFileSync(join(folder, found), "utf8")
       const path = found.replace(/^_gitignore$/, ".gitignore").replace(/^_package/, "package")
-      return { path: rename(path), text: path === "package.json" ? manifest(text, wanted, rename) : rename(text) }
+      const renamed = path === "package.json" ? manifest(text, wanted, rename) : rename(text)
+      return { path: rename(path), text: path === "workflow.yaml" ? versioned(renamed, wanted) : renamed }
     })
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
@@ -71,6 +72,12 @@ const renaming = ({ name, protocol, template }: Wanted) => {
   // in one go: what was put in is not looked at again
   return (text: string): string => text.replaceAll(names, (found) => to.get(found) ?? found)
 }
+
+/** A task that does not name the protocol of its method means version 1. */
+const versioned = (text: string, { protocol: { name, version }, template }: Wanted): string =>
+  template === "provider" && version !== 1
+    ? text.replaceAll(/^( +)(?=method: )/gm, `$1protocol: ${name}/v${version}\n$1`)
+    : text
 
 const manifest = (text: string, { version }: Wanted, rename: (text: string) => string): string => {
   // Safe: the templates are ours, and a test makes a package of each.

@@ -37,7 +37,7 @@ describe("a provider", () => {
       ])
       for (const text of Object.values(files)) assert.notMatch(text, /greet|workspace:|catalog:/i)
       assert.include(files["src/ParseLogV2.ts"], `export const ParseLogV2 = Protocol.make("parse-log/v2"`)
-      assert.include(files["workflow.yaml"], "method: parse-log/hello")
+      assert.include(files["workflow.yaml"], "    protocol: parse-log/v2\n    method: parse-log/hello\n")
       assert.include(out, "gleitzeit-provider-log-parser, a provider of parse-log/v2")
     })
   )

@@ -99,3 +99,15 @@ describe("ids of protocols", () => {
     )
   })
 })
+
+describe("the scheme of a store", () => {
+  it("is what its package is about, where the configuration takes it", () => {
+    assert.deepStrictEqual(
+      Result.map(Names.scheme("@acme/gleitzeit-store-tape"), ({ name }) => name),
+      Result.succeed("tape")
+    )
+    for (const name of ["none", "memory", "rediss", "gleitzeit-store-x", "3d"]) {
+      assert.isTrue(Result.isFailure(Names.scheme(name)), name)
+    }
+  })
+})

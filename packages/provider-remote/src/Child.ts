@@ -22,15 +22,19 @@ export interface Listener {
   readonly stderr: (bytes: Uint8Array) => void
 }
 
-/** One of them is there. */
+/** Of code and signal one is there. */
 export interface Ended {
   readonly code: number | undefined
   readonly signal: string | undefined
+  /** It was killed because it had closed its standard output: nothing would have come of it any more. */
+  readonly isMute: boolean
 }
 
 export interface Child {
   /** One line. What it does not take in is its own affair: its end is told by `ended`. */
   readonly write: (line: string) => void
+  /** Bytes that were written and that it has not taken in. */
+  readonly backlog: () => number
   /** The process and all in its group, at once. */
   readonly kill: () => void
   /** It has ended, and all that it wrote was read. */
@@ -45,9 +49,10 @@ export class NotStarted extends Data.TaggedError("NotStarted")<{
 
 export const start = (command: Command, listener: Listener): Effect.Effect<Child, NotStarted, Scope.Scope> =>
   Effect.gen(function* () {
-    const exited = yield* Deferred.make<Ended>()
+    const exited = yield* Deferred.make<Omit<Ended, "isMute">>()
     const closed = yield* Deferred.make<void>()
-    const child = yield* Effect.acquireRelease(started(command, listener, exited, closed), (child) =>
+    const mute = yield* Deferred.make<void>()
+    const child = yield* Effect.acquireRelease(started(command, listener, { exited, closed, mute }), (child) =>
       Effect.gen(function* () {
         child.stdin?.end()
         yield* Effect.timeoutOption(Deferred.await(exited), leave)
@@ -56,11 +61,27 @@ export const start = (command: Command, listener: Listener): Effect.Effect<Child
         for (const stream of child.stdio) stream?.destroy()
       })
     )
+    let isMute = false
+    yield* Deferred.await(mute).pipe(
+      // one that is about to end closes it as well
+      Effect.andThen(Effect.sleep(drain)),
+      Effect.andThen(
+        Effect.sync(() => {
+          isMute = true
+          killGroup(child)
+        })
+      ),
+      Effect.forkScoped
+    )
     return {
+      backlog: () => child.stdin?.writableLength ?? 0,
       write: (line) => void child.stdin?.write(`${line}\n`),
       kill: () => killGroup(child),
       // a process outside the group may hold the streams open for ever
-      ended: Effect.tap(Deferred.await(exited), () => Effect.timeoutOption(Deferred.await(closed), drain))
+      ended: Effect.map(
+        Effect.tap(Deferred.await(exited), () => Effect.timeoutOption(Deferred.await(closed), drain)),
+        (ended) => ({ ...ended, isMute })
+      )
     }
   })
 
@@ -73,11 +94,18 @@ const grace = 2000
 /** How long its streams may stay open when it has ended. Milliseconds. */
 const drain = 1000
 
+interface Ends {
+  readonly exited: Deferred.Deferred<Omit<Ended, "isMute">>
+  /** All of its streams. */
+  readonly closed: Deferred.Deferred<void>
+  /** Its standard output. */
+  readonly mute: Deferred.Deferred<void>
+}
+
 const started = (
   { args, cwd, env, executable }: Command,
   listener: Listener,
-  exited: Deferred.Deferred<Ended>,
-  closed: Deferred.Deferred<void>
+  { closed, exited, mute }: Ends
 ): Effect.Effect<ChildProcess, NotStarted> =>
   Effect.callback((resume) => {
     let child: ChildProcess
@@ -93,6 +121,7 @@ const started = (
     }
     child.stdout?.on("data", (bytes: Uint8Array) => listener.stdout(bytes))
     child.stderr?.on("data", (bytes: Uint8Array) => listener.stderr(bytes))
+    child.stdout?.once("close", () => Deferred.doneUnsafe(mute, Effect.void))
     for (const stream of child.stdio) stream?.on("error", ignore)
     child.once("spawn", () => resume(Effect.succeed(child)))
     child.once("error", (error) => resume(notStarted(error)))

@@ -3,7 +3,7 @@
  * than its limit. The only file that knows `node:http`.
  */
 import { Errors, type Failure, JsonRpc } from "@gleitzeit/core"
-import { Clock, Data, Effect, Result, type Schema, type Scope, Stream } from "effect"
+import { Clock, Data, Effect, Fiber, Result, type Schema, type Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import {
   Agent as HttpAgent,
@@ -15,6 +15,7 @@ import {
 } from "node:http"
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import * as Answer from "./Answer.ts"
+import { Bytes } from "./Bytes.ts"
 import type { Asking, Wire } from "./Wire.ts"
 
 export interface Options {
@@ -34,6 +35,7 @@ export const make = (options: Options): Effect.Effect<Wire, Errors.ProviderRefus
     const { name } = options
     const target = yield* Effect.fromResult(targetOf(options))
     const { where } = target
+    const scope = yield* Effect.scope
     const agent = yield* Effect.acquireRelease(
       Effect.sync(() => new target.Agent({ keepAlive: true, timeout: idle })),
       (agent) => Effect.sync(() => agent.destroy())
@@ -44,9 +46,11 @@ export const make = (options: Options): Effect.Effect<Wire, Errors.ProviderRefus
         Effect.fail(brokenOf(error, options, where))
       )
 
-    /** Best effort: who is not reached goes on working, and nobody waits for it. */
+    /** Best effort: who is not reached goes on working. Nobody waits for it but the scope, when it closes meanwhile. */
     const cancel = (id: string) =>
-      Effect.ignore(Effect.timeoutOption(post(JsonRpc.notification("$/cancelRequest", { id })), 1000))
+      Effect.forkDetach(Effect.timeoutOption(post(JsonRpc.notification("$/cancelRequest", { id })), 1000)).pipe(
+        Effect.flatMap((told) => Effect.forkIn(Effect.uninterruptible(Fiber.await(told)), scope, atOnce))
+      )
 
     const ask = (method: string, params: JsonRpc.Params | undefined, asking: Asking) =>
       Effect.suspend(() => {
@@ -69,6 +73,9 @@ export const make = (options: Options): Effect.Effect<Wire, Errors.ProviderRefus
   })
 
 // internal
+
+/** A scope that closes right then finds it under way. */
+const atOnce = { startImmediately: true }
 
 /** How long a socket is kept that nobody uses: shorter than servers keep theirs. Milliseconds. */
 const idle = 2000
@@ -152,8 +159,7 @@ const exchange = (
     const bytes = Buffer.from(body)
     const fail = (error: unknown) => resume(Effect.fail(new Broken({ error })))
     const read = (response: IncomingMessage) => {
-      const chunks: Array<Uint8Array> = []
-      let size = 0
+      const body = new Bytes()
       const refuse = (size: number) => {
         resume(Effect.fail(new Errors.ResultTooLarge({ size, limit: maxAnswer })))
         request.destroy()
@@ -161,13 +167,13 @@ const exchange = (
       const announced = Number(response.headers["content-length"] ?? 0)
       if (announced > maxAnswer) return refuse(announced)
       response.on("data", (chunk: Uint8Array) => {
-        size += chunk.byteLength
+        const size = body.size + chunk.byteLength
         if (size > maxAnswer) return refuse(size)
-        chunks.push(chunk)
+        body.add(chunk)
       })
       response.on("end", () => {
         const { location, "retry-after": retryAfter } = response.headers
-        resume(Effect.succeed({ status: response.statusCode ?? 0, location, retryAfter, body: Buffer.concat(chunks) }))
+        resume(Effect.succeed({ status: response.statusCode ?? 0, location, retryAfter, body: body.take() }))
       })
       response.on("error", fail)
       response.on("close", () => fail(new Cut()))
@@ -198,6 +204,8 @@ const exchange = (
       if (request.socket?.connecting === true) request.destroy(new NotConnected())
     })
     request.on("error", fail)
+    // also without an answer: the server may have begun to speak another protocol
+    request.on("close", () => fail(new Cut()))
     request.end(bytes)
     return Effect.sync(() => request.destroy())
   })

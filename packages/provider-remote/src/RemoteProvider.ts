@@ -6,7 +6,7 @@
 import {
   type Contract,
   Errors,
-  type Failure,
+  Failure,
   JsonRpc,
   OpenRpc,
   Provider,
@@ -14,7 +14,7 @@ import {
   Task,
   TaskContext
 } from "@gleitzeit/core"
-import { Deferred, Effect, Layer, Option, PubSub, Result, Schema, type Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Layer, Option, PubSub, Result, Schema, type Scope, Stream } from "effect"
 import * as Environment from "./Environment.ts"
 import * as HttpWire from "./HttpWire.ts"
 import * as StdioWire from "./StdioWire.ts"
@@ -66,6 +66,8 @@ export const make = (options: Options): Effect.Effect<Provider.Provider, Errors.
     let known: Known | undefined
     let asking: Deferred.Deferred<Known, Failure.Failure> | undefined
     let isAsked = false
+    /** It did not say in time what it can do, and is left alone until then: whoever needs others does not wait for it again. */
+    let silent: { readonly failure: Failure.Failure; readonly until: number } | undefined
 
     const discover: Effect.Effect<Known, Failure.Failure> = Effect.gen(function* () {
       const document = yield* wire.ask(
@@ -99,12 +101,20 @@ export const make = (options: Options): Effect.Effect<Provider.Provider, Errors.
           return Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: false }))
         }
       ),
+      Effect.tapError((failure) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          silent = failure.code === timedOut ? { failure, until: now + discoverTimeout } : undefined
+        })
+      ),
       Effect.ensuring(Effect.sync(() => (isAsked = true)))
     )
 
     /** For all who ask meanwhile; who goes away leaves it to the others. */
-    const ask = Effect.suspend(() => {
+    const ask = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (asking !== undefined) return Deferred.await(asking)
+      if (silent !== undefined && now < silent.until) {
+        return Effect.fail({ ...Failure.of(silent.failure), retryAfter: silent.until - now })
+      }
       const answer = (asking = Deferred.makeUnsafe<Known, Failure.Failure>())
       const answered = Effect.onExit(discover, (exit) => {
         asking = undefined
@@ -116,7 +126,12 @@ export const make = (options: Options): Effect.Effect<Provider.Provider, Errors.
 
     const look = Effect.flatMap(wire.isOpen, (isOpen) => (isAsked && isOpen ? Effect.ignore(ask) : Effect.void))
     const looking = Effect.forever(Effect.andThen(Effect.sleep(refresh), look))
-    const renewing = Stream.runForEach(wire.renewed, () => Effect.ignore(ask))
+    const renewing = Stream.runForEach(wire.renewed, () =>
+      Effect.suspend(() => {
+        silent = undefined
+        return Effect.ignore(ask)
+      })
+    )
 
     const opened = yield* Provider.open({
       name,
@@ -182,6 +197,9 @@ export const layer = (options: Options): Layer.Layer<never, Failure.Failure, Pro
   )
 
 // internal
+
+/** The code of `ProviderTimeout`. */
+const timedOut = -30006
 
 /** Of whoever asks how it is. Milliseconds. */
 const patience = 4000

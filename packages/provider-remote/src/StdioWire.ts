@@ -17,6 +17,7 @@ import {
   Stream
 } from "effect"
 import * as Answer from "./Answer.ts"
+import { Bytes } from "./Bytes.ts"
 import * as Child from "./Child.ts"
 import type { Asking, Told, Wire } from "./Wire.ts"
 
@@ -123,10 +124,25 @@ const tail = 1000
 
 const word = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : JSON.stringify(text))
 
-const endOf = ({ code, signal }: Child.Ended, said: string, provider: string, where: string): Failure.Failure => {
-  const how = signal === undefined ? `with exit code ${code ?? "unknown"}` : `by ${signal}`
+/** Bytes that a process leaves unread, beyond which what it asks is not answered. */
+const unread = 1_048_576
+
+/** Pieces of one answer that wait to be shown, beyond which further ones are not. */
+const waiting = 10_000
+
+const endOf = (
+  { code, isMute, signal }: Child.Ended,
+  said: string,
+  provider: string,
+  where: string
+): Failure.Failure => {
+  const how = isMute
+    ? "closed its standard output"
+    : signal === undefined
+      ? `ended with exit code ${code ?? "unknown"}`
+      : `ended by ${signal}`
   const words = said === "" ? "" : `; it last wrote: ${said}`
-  return new Errors.ProviderUnavailable({ provider, reason: `${where} ended ${how}${words}`, retryable: true })
+  return new Errors.ProviderUnavailable({ provider, reason: `${where} ${how}${words}`, retryable: true })
 }
 
 const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
@@ -148,8 +164,8 @@ class Peer implements Child.Listener {
   readonly #where: string
   readonly #pending = new Map<number, Pending>()
   #asked = 0
-  #pieces: Array<Uint8Array> = []
-  #size = 0
+  /** The beginning of a line. */
+  readonly #begun = new Bytes()
   #stderr: Uint8Array = new Uint8Array()
 
   constructor(options: Options, where: string) {
@@ -209,16 +225,12 @@ class Peer implements Child.Listener {
     while (this.fault === undefined) {
       const end = rest.indexOf(10)
       const piece = end < 0 ? rest : rest.subarray(0, end)
-      this.#size += piece.byteLength
       const { maxAnswer } = this.#options
-      if (this.#size > maxAnswer) {
-        return this.#refuse(new Errors.ResultTooLarge({ size: this.#size, limit: maxAnswer }))
-      }
-      this.#pieces.push(piece)
+      const size = this.#begun.size + piece.byteLength
+      if (size > maxAnswer) return this.#refuse(new Errors.ResultTooLarge({ size, limit: maxAnswer }))
+      this.#begun.add(piece)
       if (end < 0) return
-      const line = Buffer.concat(this.#pieces).toString("utf8").trim()
-      this.#pieces = []
-      this.#size = 0
+      const line = this.#begun.take().toString("utf8").trim()
       if (line !== "") this.#line(line)
       rest = rest.subarray(end + 1)
     }
@@ -234,8 +246,9 @@ class Peer implements Child.Listener {
       const reason = `${this.#where} writes to its standard output what is no message of JSON-RPC 2.0: ${Answer.quoted(text)}; what people are to read belongs on standard error`
       return this.#refuse(this.#strange(reason))
     }
-    if (request.id !== undefined) this.#write(JsonRpc.failed(request.id, JsonRpc.methodNotFound))
-    else this.#told(request)
+    if (request.id === undefined) return this.#told(request)
+    const backlog = this.child?.backlog() ?? 0
+    if (backlog < unread) this.#write(JsonRpc.failed(request.id, JsonRpc.methodNotFound))
   }
 
   #answered(response: JsonRpc.Response, text: string): void {
@@ -261,7 +274,10 @@ class Peer implements Child.Listener {
     // Safe: what is no list has names.
     const { id, ...rest } = params as Json.JsonObject
     const pending = typeof id === "number" ? this.#pending.get(id) : undefined
-    if (pending !== undefined) Queue.offerUnsafe(pending.news, { event: method, params: rest })
+    if (pending === undefined) return
+    // whoever watches sees less then; what it has used is not forgotten
+    if (method === "task/chunk" && Queue.sizeUnsafe(pending.news) >= waiting) return
+    Queue.offerUnsafe(pending.news, { event: method, params: rest })
   }
 
   /** In ASCII alone: readers differ in what they take for the end of a line, and in the encoding that they expect. */

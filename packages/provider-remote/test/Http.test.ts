@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, type Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, type Schema, Scope } from "effect"
 import { createServer } from "node:net"
 import { call, describe as document, failure, far, http, reply, type Rpc, server } from "./calls.ts"
 
@@ -145,6 +145,26 @@ describe("a call over HTTP", () => {
   )
 })
 
+test(
+  "a call that is interrupted does not wait for a server that does not listen",
+  Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const told = yield* Deferred.make<void>()
+    const url = yield* far(
+      (_, { method }) => Deferred.doneUnsafe(method === "$/cancelRequest" ? told : begun, Effect.void),
+      () => ({ ...document("far/it"), "x-gleitzeit": 1 })
+    )
+    const scope = yield* Scope.make()
+    const provider = yield* Scope.provide(http(url), scope)
+    const fiber = yield* Effect.forkChild(call(provider, "far/it"))
+    yield* Deferred.await(begun)
+    assert.isTrue(Option.isSome(yield* Effect.timeoutOption(Fiber.interrupt(fiber), 500)))
+    // it is told all the same, before the provider goes
+    yield* Scope.close(scope, Exit.void)
+    assert.isTrue(yield* Deferred.isDone(told))
+  })
+)
+
 describe("a server that", () => {
   /** What `far/it` fails with, and whether it may be tried again. */
   const fails = (
@@ -234,6 +254,11 @@ describe("a server that", () => {
     [-30003, true, /ended before it was complete|broke/]
   )
   fails("hangs up may be tried again", (response) => response.destroy(), [-30003, true, /the connection to .* broke/])
+  fails(
+    "begins to speak another protocol is left",
+    (response) => response.socket?.write("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    [-30003, true, /ended before it was complete|broke/]
+  )
   fails("never answers is given up", () => {}, [-30006, true, /"far": answering far\/it took more than 0.05 s/], {
     timeout: 50
   })
@@ -319,6 +344,23 @@ describe("a server that", () => {
       })
     )
   }
+
+  test(
+    "answers rpc.discover too late is left alone for as long as it was waited for",
+    Effect.gen(function* () {
+      let asked = 0
+      const url = yield* server((_, response, body) => {
+        if (++asked > 1) reply(response, JSON.parse(body), document("far/it"))
+      })
+      const provider = yield* http(url, { discoverTimeout: 200 })
+      assert.strictEqual((yield* failure(provider.contracts)).code, -30006)
+      const again = yield* failure(provider.contracts)
+      assert.deepStrictEqual([again.code, again.retryable, asked], [-30006, true, 1])
+      assert.isAtMost(again.retryAfter ?? Infinity, 200)
+      yield* Effect.delay(Effect.void, again.retryAfter ?? 0)
+      assert.lengthOf(yield* provider.contracts, 1)
+    })
+  )
 
   test(
     "answers rpc.discover never is given up, once for all who ask",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Providers } from "@gleitzeit/core"
+import { Providers, TaskContext } from "@gleitzeit/core"
 import { ConfigProvider, Deferred, Effect, Fiber, Scope } from "effect"
 import { call, type Chunk, context, dead, failure, peer, script } from "./calls.ts"
 
@@ -106,6 +106,40 @@ describe("a call to a process", () => {
   )
 
   test(
+    "holds a text of any length beside a long number",
+    Effect.gen(function* () {
+      const provider = yield* peer()
+      const value = `["${"x".repeat(12_000_000)}", 9007199254740992]`
+      assert.strictEqual(Reflect.get(Object(yield* call(provider, "peer/raw", { value })), 1), 2 ** 53)
+    })
+  )
+
+  test(
+    "shows of a flood what its watcher keeps up with, and counts all of its usage",
+    Effect.gen(function* () {
+      const provider = yield* peer()
+      const answered = yield* Deferred.make<void>()
+      let shown = 0
+      let used = 0
+      const slow = {
+        ...context(),
+        emit: () => Effect.tap(Deferred.await(answered), () => Effect.sync(() => shown++)),
+        usage: () => Effect.sync(() => void used++)
+      }
+      const flood = Effect.provideService(provider.call("peer/flood", { value: 50_000 }), TaskContext.TaskContext, slow)
+      const fiber = yield* Effect.forkChild(flood)
+      // answered after it
+      yield* call(provider, "peer/echo")
+      yield* call(provider, "peer/echo")
+      yield* Deferred.succeed(answered, undefined)
+      assert.strictEqual(yield* Fiber.join(fiber), "done")
+      assert.strictEqual(used, 1)
+      assert.isAtLeast(shown, 10_000)
+      assert.isAtMost(shown, 10_001)
+    })
+  )
+
+  test(
     "that is never answered is given up, and the others go on",
     Effect.gen(function* () {
       const provider = yield* peer({ timeout: 300 })
@@ -184,6 +218,28 @@ describe("a process", () => {
       })
     )
   }
+
+  test(
+    "that closes its standard output is ended, and the next call starts another",
+    Effect.gen(function* () {
+      const provider = yield* peer()
+      const failed = yield* failure(call(provider, "peer/mute"))
+      assert.deepStrictEqual([failed.code, failed.retryable], [-30003, true])
+      assert.match(failed.message, /peer\.mjs closed its standard output/)
+      assert.strictEqual(yield* call(provider, "peer/slow", { value: "well", ms: 0 }), "well")
+    })
+  )
+
+  test(
+    "that asks and does not read what it is told is not told for ever",
+    Effect.gen(function* () {
+      const provider = yield* peer()
+      assert.strictEqual(yield* call(provider, "peer/beg", { value: 3 }), "done")
+      assert.strictEqual(yield* call(provider, "peer/refused"), 3)
+      assert.strictEqual(yield* call(provider, "peer/beg", { value: 100_000 }), "done")
+      assert.isBelow(Number(yield* call(provider, "peer/refused")), 50_000)
+    })
+  )
 
   test(
     "that cannot be started says so at once",

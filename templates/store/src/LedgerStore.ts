@@ -23,8 +23,6 @@ export const make = (
     const log = yield* Log.open(filename, durability === "power")
     const memory = yield* MemoryStore.make
     const turns = yield* Semaphore.make(1)
-    const opening = randomUUID()
-    let calls = 0
     let position = 0
 
     /** Carries out what has come since, whoever called. The answer to the call `id`. */
@@ -45,7 +43,7 @@ export const make = (
 
     const logged = <S extends keyof Backend.Backend, M extends keyof Backend.Backend[S]>(service: S, member: M) => {
       const append = Effect.fnUntraced(function* (...args: ReadonlyArray<unknown>) {
-        const id = `${opening}/${calls++}`
+        const id = randomUUID()
         yield* log.append(yield* Call.encode({ id, at: yield* Clock.currentTimeMillis, service, member, args }))
         return yield* (yield* catchUp(id)) ?? Effect.die(new Error("what was just appended is not in the log"))
       }, inTurn)

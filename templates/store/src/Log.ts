@@ -52,7 +52,9 @@ export const open = (filename: string, sync: boolean): Effect.Effect<Log, Errors
 const head = "#1\n"
 
 const bytesOf = (file: number, from: number, atMost = Infinity): Buffer => {
-  const bytes = Buffer.alloc(Math.min(fstatSync(file).size - from, atMost))
+  const { nlink, size } = fstatSync(file)
+  if (nlink === 0) throw new Error("the file was deleted")
+  const bytes = Buffer.alloc(Math.min(size - from, atMost))
   return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from))
 }
 

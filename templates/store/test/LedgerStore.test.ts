@@ -129,6 +129,17 @@ it.effect("a file of another program or of a later layout is refused and left as
   })
 )
 
+it.effect("a file that was deleted takes nothing more: nobody would find it again", () =>
+  Effect.gen(function* () {
+    const filename = yield* file
+    const { store } = yield* open(filename)
+    yield* store.commit([creation("a")])
+    rmSync(filename)
+    const error = yield* Effect.flip(store.commit([append("a", 1, "Lost")]))
+    assert.include(error.message, "the file was deleted")
+  })
+)
+
 it.effect("a call that another version wrote stops the reading, with what would help", () =>
   Effect.gen(function* () {
     const filename = yield* file

@@ -57,6 +57,9 @@ const look = (settings: Settings.Settings) =>
       Effect.flatMap(Gleitzeit.Gleitzeit, (gleitzeit) => gleitzeit.health),
       Bundle.layer({ store: "none" }),
       { local: true }
+    ).pipe(
+      // in a store that cannot be used stand providers that nobody knows of
+      Effect.catch((failure) => (Result.isFailure(store) ? Effect.succeed([]) : Effect.fail(failure)))
     )
     const { from, value } = Origins.storeOf(settings)
     const where = `${value} (${from})`

@@ -1,5 +1,5 @@
 /** `gleitzeit plan FILE` */
-import { type Bounds, Errors, type Forecast, Gleitzeit, type Missing, Providers, type Workflow } from "@gleitzeit/core"
+import { type Bounds, Errors, type Forecast, Gleitzeit, type Missing, type Workflow } from "@gleitzeit/core"
 import { Effect, Layer, Option } from "effect"
 import { accessSync, constants, statSync } from "node:fs"
 import { dirname } from "node:path"
@@ -45,10 +45,7 @@ export const plan = Command.make(
       return yield* new UsageError({ issue: "--mermaid and --json exclude each other" })
     const source = yield* Documents.read(file)
     const { diagnostics, locate, workflow } = yield* gleitzeit.check(source)
-    if (workflow === undefined) {
-      if (!output.options.json) yield* silent
-      return yield* new Errors.InvalidWorkflow({ diagnostics })
-    }
+    if (workflow === undefined) return yield* new Errors.InvalidWorkflow({ diagnostics })
     if (diagnostics.length > 0 && !output.options.quiet && !output.options.json) {
       yield* output.note(Fault.diagnostics(diagnostics, output))
     }
@@ -131,16 +128,6 @@ export const missing = (
 }
 
 // internal
-
-/** Who cannot say what they can do: a method of theirs looks like one that nobody has. */
-const silent = Effect.gen(function* () {
-  const { note, style } = yield* Output
-  for (const { contracts, name } of yield* (yield* Providers.Providers).all) {
-    const failure = yield* Effect.orElseSucceed(Effect.flip(contracts), () => undefined)
-    if (failure === undefined) continue
-    yield* note(style.yellow(`${style.signs.warning} provider ${Text.flat(name)}: ${Text.flat(failure.message)}`))
-  }
-})
 
 const tasksIn = (tasks: ReadonlyArray<Forecast.Task>): number =>
   tasks.reduce((sum, { tasks: inside }) => sum + 1 + (inside === undefined ? 0 : tasksIn(inside)), 0)

@@ -7,6 +7,7 @@ import * as ExitCode from "../ExitCode.ts"
 import { Output } from "../Output.ts"
 import type { Style } from "../Style.ts"
 import * as Text from "../Text.ts"
+import { silent } from "./providers.ts"
 
 const show = Command.make(
   "show",
@@ -21,6 +22,7 @@ const show = Command.make(
     const contracts = yield* (yield* Gleitzeit.Gleitzeit).contracts
     const found = contracts.filter(({ method, protocol }) => protocol === id || method === id)
     if (found.length === 0) {
+      yield* silent
       const known = new Set(contracts.flatMap(({ method, protocol }) => [protocol, method]))
       const meant = Diagnostic.nearest(id, known)
       const hint =
@@ -46,6 +48,7 @@ export const protocols = Command.make(
     const output = yield* Output
     const contracts = yield* (yield* Gleitzeit.Gleitzeit).contracts
     if (output.options.json) return yield* output.json({ methods: contracts })
+    yield* silent
     const rows = once(contracts).map(({ description, effects, method, protocol }) => [
       protocol,
       method,

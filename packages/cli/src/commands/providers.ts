@@ -45,6 +45,17 @@ export const providers = Command.make(
   Command.provide(() => Bundle.layer({ store: "none" }))
 )
 
+/** On standard error, who cannot say what they can do: their methods look like those that nobody has. */
+export const silent = Effect.gen(function* () {
+  const { note, options, style } = yield* Output
+  if (options.json || options.quiet) return
+  for (const { contracts, name } of yield* (yield* Providers.Providers).all) {
+    const failure = yield* Effect.orElseSucceed(Effect.flip(contracts), () => undefined)
+    if (failure === undefined) continue
+    yield* note(style.yellow(`${style.signs.warning} provider ${Text.flat(name)}: ${Text.flat(failure.message)}`))
+  }
+})
+
 /** As people read it. */
 export const healthTable = (all: ReadonlyArray<Health>, style: Style): ReadonlyArray<string> => {
   const rows = all.map(({ health, name, protocol }) => [name, protocol, health.status, details(health.details)])

@@ -5,6 +5,7 @@ import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command, Flag } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
+import * as Machine from "../Machine.ts"
 import { Output } from "../Output.ts"
 import { spinning } from "../Spinner.ts"
 
@@ -47,6 +48,11 @@ export const add = Command.make(
     const [command, ...args] = words
     if (Option.isSome(url) === (command !== undefined)) {
       const issue = "expected --url URL or -- COMMAND ARGS…, and not both"
+      return yield* new ExitCode.UsageError({ issue })
+    }
+    if ((yield* Machine.settings).store.value._tag === "Memory") {
+      const issue =
+        "a store in memory ends with this command: name another with --store, or the provider in the configuration"
       return yield* new ExitCode.UsageError({ issue })
     }
     const registration: Registry.Registration = Option.isSome(url)

@@ -6,6 +6,7 @@ import { Command, Flag } from "../Cli.ts"
 import * as Documents from "../Documents.ts"
 import { Output } from "../Output.ts"
 import * as Text from "../Text.ts"
+import { silent } from "./providers.ts"
 
 export const schema = Command.make(
   "schema",
@@ -22,6 +23,7 @@ export const schema = Command.make(
     if (file !== undefined) yield* Documents.writable("--out", file)
     const contracts = yield* (yield* Gleitzeit.Gleitzeit).contracts
     const schema = WorkflowSchema.make(contracts)
+    yield* silent
     if (file === undefined) {
       return yield* output.options.json ? output.json(schema) : output.data(JSON.stringify(schema, null, 2))
     }
