@@ -16,7 +16,7 @@ export const library: Options = {
   ...base,
   entry: ["src/*.ts"],
   sourcemap: true,
-  clean: ["**/*.js", "**/*.js.map"]
+  clean: ["!**/*.d.ts", "!**/*.d.ts.map"]
 }
 
 /** One self-contained program: start-up time is mostly the number of modules. */
