@@ -199,7 +199,8 @@ const forbidden: ReadonlyArray<readonly [pattern: RegExp, why: string, except: R
   [/\bDate\.now\(|\bnew Date\(\)/, "the wall clock", []],
   [/\bMath\.random\(/, "chance", []],
   [/\bprocess\.env\b/, "the environment", []],
-  [/\bsetTimeout\(|\bsetInterval\(/, "a timer", []]
+  [/\bsetTimeout\(|\bsetInterval\(/, "a timer", []],
+  [/\.toLocale\w*String\(/, "language data, which take 10 ms to load", []]
 ]
 
 const files = Object.keys(arrows).flatMap((home) =>

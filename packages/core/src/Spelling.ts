@@ -57,7 +57,7 @@ export const repeat = make({
       is: Field.expression
     },
     max: {
-      description: `Iterations at most, 1 to ${maxIterations.toLocaleString("en")}. Required.`,
+      description: `Iterations at most, 1 to ${maxIterations}. Required.`,
       is: Field.whole(1, maxIterations)
     },
     on_max: {
