@@ -112,6 +112,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   [
     "Backend",
     "Border",
+    "ChildEnvironment",
     "BuiltIn",
     "Cursor",
     "DataV1",

@@ -2,13 +2,20 @@
  * `python/v1` on the Python of this machine: one process a task, values bound as data. There is no sandbox: the code
  * may do what you may do. POSIX only.
  */
-import { type Contract, Errors, type Failure, Provider, type Providers, PythonV1 } from "@gleitzeit/core"
+import {
+  ChildEnvironment,
+  type Contract,
+  Errors,
+  type Failure,
+  Provider,
+  type Providers,
+  PythonV1
+} from "@gleitzeit/core"
 import { Effect, type Layer } from "effect"
 import { existsSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Environment from "./Environment.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { resultOf } from "./Printed.ts"
 import * as PythonTask from "./PythonTask.ts"
@@ -21,7 +28,7 @@ export interface Options {
   readonly command?: string
   /** Tasks at once. Default: as many as the machine has cores. */
   readonly concurrency?: number
-  /** Environment variables of every task, beside those of `Environment.names`. A task's own `env` wins. */
+  /** Environment variables of every task, beside those of `ChildEnvironment.names`. A task's own `env` wins. */
   readonly env?: { readonly [name: string]: string }
   /** True is refused: there is none. */
   readonly sandbox?: boolean
@@ -56,7 +63,7 @@ const spec = (
       const reason = `its Python sources are missing: looked for ${places.join(", ")}`
       return yield* new Errors.ProviderRefused({ provider: name, reason })
     }
-    const env = { ...(yield* Environment.inherited), ...options.env }
+    const env = { ...(yield* ChildEnvironment.inherited), ...options.env }
     const { find, forget } = yield* Interpreter.make(name, command, env)
 
     const run = (

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import * as Environment from "../src/Environment.ts"
+import { ChildEnvironment } from "@gleitzeit/core"
 import { PythonProvider } from "../src/index.ts"
 import * as Interpreter from "../src/Interpreter.ts"
 import { call, failure } from "./Tasks.ts"
@@ -114,7 +114,7 @@ it.live("a provider opens without Python, and says what is missing when it is us
 it.live("an interpreter that is gone when a task starts is looked for again", () =>
   Effect.gen(function* () {
     const path = yield* folder
-    const real = (yield* find(undefined, yield* Environment.inherited)).executable
+    const real = (yield* find(undefined, yield* ChildEnvironment.inherited)).executable
     const command = program(join(path, "python"), answering("3.10.0", join(path, "moved")))
     const provider = yield* PythonProvider.make({ command })
     const error = yield* failure(call(provider, "python/execute", { code: "1" }))

@@ -1,30 +1,6 @@
-/** The environment of child processes: a list, never all of this process's own. */
+/** Values of headers and variables that a configuration gives, or says where to find. */
 import { Errors } from "@gleitzeit/core"
-import { Config, Effect, Option } from "effect"
-
-/** Passed on where they are set. */
-export const names = [
-  "PATH",
-  "HOME",
-  "USER",
-  "LANG",
-  "LANGUAGE",
-  "LC_ALL",
-  "LC_COLLATE",
-  "LC_CTYPE",
-  "LC_MESSAGES",
-  "LC_MONETARY",
-  "LC_NUMERIC",
-  "LC_TIME",
-  "TZ",
-  "TMPDIR",
-  "VIRTUAL_ENV",
-  "PYENV_ROOT",
-  "PYENV_VERSION",
-  "NVM_DIR",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR"
-] as const
+import { Config, Effect } from "effect"
 
 /** A value, or the environment variable that holds it: then it stands in no file and no store. */
 export type Value = string | { readonly env: string }
@@ -49,15 +25,3 @@ export const values = (
     ),
     Object.fromEntries
   )
-
-/** Those of the list that are set. */
-export const inherited: Effect.Effect<{ readonly [name: string]: string }> = Effect.map(
-  Effect.forEach(names, (name) =>
-    Config.String(name).pipe(
-      Config.option,
-      Effect.orElseSucceed(() => Option.none<string>()),
-      Effect.map((value) => Option.toArray(value).map((text) => [name, text] as const))
-    )
-  ),
-  (all) => Object.fromEntries(all.flat())
-)

@@ -4,6 +4,7 @@
  * What it runs is not confined: it may do what it may do on its own.
  */
 import {
+  ChildEnvironment,
   type Contract,
   Errors,
   Failure,
@@ -31,7 +32,7 @@ export interface Where {
   readonly args?: ReadonlyArray<string>
   /** Default: the current folder. */
   readonly cwd?: string
-  /** Environment variables of the process, beside those of `Environment.names`. */
+  /** Environment variables of the process, beside those of `ChildEnvironment.names`. */
   readonly env?: { readonly [name: string]: Environment.Value }
 }
 
@@ -246,7 +247,7 @@ const wireOf = (options: Options, name: string): Effect.Effect<Wire, Errors.Prov
       return yield* new Errors.ProviderRefused({ provider: name, reason })
     }
     const own = yield* Environment.values(env, name, "the variable")
-    const all = { ...(yield* Environment.inherited), ...own }
+    const all = { ...(yield* ChildEnvironment.inherited), ...own }
     const process = { executable: command, args, env: all, ...(cwd === undefined ? {} : { cwd }) }
     return yield* StdioWire.make({ name, command: process, maxAnswer })
   })

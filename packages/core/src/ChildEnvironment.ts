@@ -1,4 +1,4 @@
-/** The environment of child processes: a list, never all of this process's own. */
+/** The environment of the child processes that providers start: a list, never all of this process's own. */
 import { Config, Effect, Option } from "effect"
 
 /** Passed on where they are set. */
@@ -19,7 +19,10 @@ export const names = [
   "TMPDIR",
   "VIRTUAL_ENV",
   "PYENV_ROOT",
-  "PYENV_VERSION"
+  "PYENV_VERSION",
+  "NVM_DIR",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR"
 ] as const
 
 /** Those of the list that are set. */
