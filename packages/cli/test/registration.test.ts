@@ -45,6 +45,8 @@ describe("gleitzeit providers add", () => {
       const added = yield* gz("providers", "add", "rates", "--store", "memory:", "--", process.execPath, "-e", program)
       assert.strictEqual(added.exit, 2)
       assert.include(added.stderr, "a store in memory ends with this command")
+      const wrong = yield* gz("providers", "add", "rates", "--url", "not a url")
+      assert.deepStrictEqual([wrong.exit, wrong.stdout], [2, ""])
     })
   )
 
@@ -73,7 +75,7 @@ describe("gleitzeit providers add", () => {
         assert.deepStrictEqual([removed.exit, json(removed)], [0, { removed: "rates" }])
         assert.strictEqual((yield* gz("call", "rates/convert", "amount=21")).exit, 2)
         const gone = yield* gz("providers", "remove", "rates")
-        assert.strictEqual(gone.exit, 2)
+        assert.strictEqual(gone.exit, 4)
         assert.include(gone.stderr, `no provider "rates" is registered (registered: none)`)
       }),
     { RATES_KEY: "k3y" }
@@ -107,8 +109,8 @@ describe("gleitzeit providers add", () => {
         [["rates", "--url", url, "--header", "a=Bearer s3cret"], 2, "the name of an environment variable"],
         [["rates", "--url", url, "--header", "a"], 2, "expected NAME=VARIABLE"],
         [["rates", "--url", url], 5, "nothing listens on"],
-        [["python", "--url", url], 5, "on duty already"],
-        [["Rates", "--url", url, "--no-check"], 5, "small letters"],
+        [["python", "--url", url], 2, "on duty already"],
+        [["Rates", "--url", url, "--no-check"], 2, "small letters"],
         [["rates", "--", "gleitzeit-no-such-program"], 5, "cannot be started"]
       ] as const) {
         const said = yield* gz("providers", "add", ...args)

@@ -6,7 +6,7 @@ import { Cause, Effect, Fiber, Result, Schema, Stream } from "effect"
 import type { Backend } from "./Backend.ts"
 import type { Contract } from "./Contract.ts"
 import * as Duration from "./Duration.ts"
-import { PluginUnusable } from "./Errors.ts"
+import { PluginUnusable, StoreError } from "./Errors.ts"
 import * as FailureData from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import * as Json from "./Json.ts"
@@ -135,10 +135,37 @@ export const backend = (made: unknown, owner: Owner): Result.Result<Backend, Plu
     if (wrong !== undefined) return Result.fail(unusable(owner, `gives no store: in its \`${key}\`, ${wrong}`))
   }
   // Safe: every member has just been looked at.
-  return Result.succeed(made as Backend)
+  const { keyValues, leases, store } = made as Backend
+  return Result.succeed({
+    store: { ...guarded(store, backendFields.store, owner), changes: (run) => store.changes(run) },
+    leases: guarded(leases, backendFields.leases, owner),
+    keyValues: guarded(keyValues, backendFields.keyValues, owner)
+  })
 }
 
 // internal
+
+/** The same functions. One that throws, or gives no effect, fails as a store does: the engine knows how to go on. */
+const guarded = <A extends object>(members: A, fields: Fields, owner: Owner): A =>
+  // Safe: each member takes and gives what it did; those of a class are no keys of its own.
+  Object.fromEntries(
+    Object.keys(fields).map((key) => {
+      const member = field(members, key)
+      if (typeof member !== "function") return [key, member]
+      const failed = (cause: unknown) => Effect.fail(new StoreError({ operation: key, retryable: false, cause }))
+      return [
+        key,
+        (...given: ReadonlyArray<unknown>) =>
+          Effect.suspend((): Effect.Effect<unknown, unknown> => {
+            const working: unknown = Reflect.apply(member, members, given)
+            // Safe: it needs nothing, or it dies of what is not there.
+            return Effect.isEffect(working)
+              ? (working as Effect.Effect<unknown, unknown>)
+              : failed(new Error(noEffect(owner, `\`${key}\``, working).message))
+          }).pipe(Effect.catchDefect(failed))
+      ]
+    })
+  ) as A
 
 /** How long its health is waited for. Milliseconds. */
 const patience = 10_000

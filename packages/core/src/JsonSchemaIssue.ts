@@ -236,7 +236,8 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     // the validator takes a property that is wrong for one that is not known
     if (said.length > 0 && !said.includes(false)) return undefined
     const known = Object.keys(properties).filter((name) => properties[name] !== false)
-    const suggestion = nearest(key, known)
+    // each is compared with every name
+    const suggestion = known.length > 1000 ? undefined : nearest(key, known)
     return {
       path: pathOf(unit, context),
       keyword: "additionalProperties",

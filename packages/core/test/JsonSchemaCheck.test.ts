@@ -233,9 +233,7 @@ describe("of a value that is wrong in many places", () => {
     assert.lengthOf(list, 100)
     assert.deepStrictEqual(list[0]?.path, [0])
     const named = (prefix: string) => Object.fromEntries(wrong.slice(0, 3000).map((n) => [`${prefix}${n}`, {}]))
-    const before = performance.now()
     const schema = { type: "object", properties: named("property"), additionalProperties: false }
     assert.lengthOf(JsonSchemaCheck.check(schema, named("another")), 100)
-    assert.isBelow(performance.now() - before, 3000)
   })
 })

@@ -583,6 +583,25 @@ describe("a store by name", () => {
     })
   )
 
+  it.effect("that throws, or gives promises, fails as a store does", () =>
+    Effect.gen(function* () {
+      const { keyValues, leases, store } = yield* MemoryStore.make
+      const throws = () => {
+        throw new Error("disk on fire")
+      }
+      const promises = () => Promise.resolve({ items: [] })
+      const odd = { keyValues, leases, store: { ...store, read: throws, list: promises } }
+      // Safe: it is what plain JavaScript may give.
+      const opened = yield* open({ ...slate, make: () => Effect.succeed(odd as never) })
+      assert.strictEqual(opened.store.durability, "none")
+      const [read, list] = [yield* Effect.flip(opened.store.read("r", 0, 1)), yield* Effect.flip(opened.store.list({}))]
+      assert.deepStrictEqual([read._tag, list._tag], ["StoreError", "StoreError"])
+      assert.include(read.message, "disk on fire")
+      assert.include(list.message, "gives a promise, expected an effect")
+      assert.isUndefined(yield* opened.keyValues.get("k"))
+    })
+  )
+
   it.effect.each<readonly [string, Plugin.Plugin, Plugins.Entry["options"], string, string]>([
     ["a provider", tide, { url: "u" }, "slate", "is a provider, no store; name it under `providers`"],
     ["another scheme", slate, {}, "chalk", "is a store for slate:, not for chalk:"],

@@ -43,7 +43,7 @@ export interface Options extends Where {
   readonly protocol?: string
   /** Milliseconds for a call. Default 300 000. */
   readonly timeout?: number
-  /** Milliseconds for `rpc.discover`. Default 5 000; for a process, which has to start before, 30 000. */
+  /** Milliseconds for `rpc.discover`. Default 5 000; for a process, which has to start before, 10 000. */
   readonly discoverTimeout?: number
   /** Milliseconds until a connection is there. Default 5 000. */
   readonly connectTimeout?: number
@@ -59,7 +59,7 @@ export interface Options extends Where {
 export const make = (options: Options): Effect.Effect<Provider.Provider, Errors.ProviderRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { concurrency = 8, name = "remote", refresh = 10_000, timeout = 300_000 } = options
-    const { discoverTimeout = options.command === undefined ? 5000 : 30_000 } = options
+    const { discoverTimeout = options.command === undefined ? 5000 : 10_000 } = options
     const owner = { name, ...(options.protocol === undefined ? {} : { protocol: options.protocol }) }
     const scope = yield* Effect.scope
     const wire = yield* wireOf(options, name)

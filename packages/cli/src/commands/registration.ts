@@ -1,5 +1,5 @@
 /** `gleitzeit providers add NAME (--url URL | -- COMMAND ARGS…)` and `gleitzeit providers remove NAME` */
-import { Errors, Providers } from "@gleitzeit/core"
+import { Errors, type Failure, Providers } from "@gleitzeit/core"
 import * as Registry from "@gleitzeit/provider-remote/Registry"
 import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
@@ -70,11 +70,11 @@ export const add = Command.make(
     const onDuty = yield* (yield* Providers.Providers).all
     const taken = onDuty.find((provider) => provider.name === name)
     if (taken !== undefined && !isRegistered) {
-      const reason = `a provider of this name is on duty already (for ${taken.protocol})`
-      return yield* new Errors.ProviderRefused({ provider: name, reason })
+      const issue = `a provider "${name}" is on duty already (for ${taken.protocol}); choose another name`
+      return yield* new ExitCode.UsageError({ issue })
     }
-    const methods = check ? yield* spinning(`asking ${name}`, asked(name, registration)) : undefined
-    yield* Registry.register(name, registration)
+    const methods = check ? yield* spinning(`asking ${name}`, usable(asked(name, registration))) : undefined
+    yield* usable(Registry.register(name, registration))
     if (output.options.json) {
       return yield* output.json({ added: { name, ...registration, ...(methods === undefined ? {} : { methods }) } })
     }
@@ -101,7 +101,7 @@ export const remove = Command.make(
     const output = yield* Output
     if (!(yield* Registry.remove(name))) {
       const known = (yield* Registry.list).map((one) => one.name).join(", ") || "none"
-      return yield* new ExitCode.UsageError({ issue: `no provider "${name}" is registered (registered: ${known})` })
+      return yield* new ExitCode.NotFound({ issue: `no provider "${name}" is registered (registered: ${known})` })
     }
     if (output.options.json) yield* output.json({ removed: name })
     else if (!output.options.quiet) yield* output.note(`removed ${name}`)
@@ -122,6 +122,12 @@ const asked = (name: string, registration: Registry.Registration) =>
       const provider = yield* RemoteProvider.make({ ...registration, name })
       return (yield* provider.contracts).map(({ method }) => method)
     })
+  )
+
+/** What was written cannot be used: nothing was asked of anybody yet. */
+const usable = <A, R>(effect: Effect.Effect<A, Failure.Failure, R>) =>
+  Effect.mapError(effect, (failure) =>
+    failure instanceof Errors.ProviderRefused ? new ExitCode.UsageError({ issue: failure.message }) : failure
   )
 
 type Named = readonly [name: string, value: { readonly env: string }]
