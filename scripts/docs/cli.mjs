@@ -1,19 +1,19 @@
 // The page of the command line, from the help of every command.
-import { Effect, FileSystem, Layer, Option, Path, Sink, Stdio, Stream, Terminal } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
-import { ChildProcessSpawner } from "effect/process"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { exitCodes } from "../errors.mjs"
 import { table } from "./schemas.mjs"
 
 export const page = async (root) => {
-  const { gleitzeit } = await import(pathToFileURL(join(root, "packages/cli/src/commands.ts")).href)
-  const top = await help(gleitzeit, [])
+  const source = (file) => import(pathToFileURL(join(root, "packages/cli/src", file)).href)
+  const program = { ...(await source("commands.ts")), ...(await source("start.ts")) }
+  const top = await help(program, [])
   const groups = []
   for (const { commands, group } of top.subcommands) {
     const sections = []
-    for (const { name } of commands) sections.push(...(await sectionsOf(gleitzeit, [name])))
+    for (const { name } of commands) sections.push(...(await sectionsOf(program, [name])))
     groups.push(`## ${group}`, ...sections)
   }
   return `# The command line
@@ -45,9 +45,9 @@ ${exitCodes}
 `
 }
 
-const sectionsOf = async (gleitzeit, path) => {
-  const { args = [], description, examples = [], flags = [], subcommands = [], usage } = await help(gleitzeit, path)
-  const values = choicesOf(gleitzeit, path)
+const sectionsOf = async (program, path) => {
+  const { args = [], description, examples = [], flags = [], subcommands = [], usage } = await help(program, path)
+  const values = choicesOf(program.gleitzeit, path)
   const own = [
     `${"#".repeat(path.length + 2)} gleitzeit ${path.join(" ")}`,
     `${description.replace(/\.$/, "")}.`,
@@ -57,7 +57,7 @@ const sectionsOf = async (gleitzeit, path) => {
     ...(examples.length === 0 ? [] : [`\`\`\`sh\n${examples.map(example).join("\n")}\n\`\`\``])
   ]
   for (const { commands } of subcommands) {
-    for (const { name } of commands) own.push(...(await sectionsOf(gleitzeit, [...path, name])))
+    for (const { name } of commands) own.push(...(await sectionsOf(program, [...path, name])))
   }
   return own
 }
@@ -109,7 +109,7 @@ const choicesOf = (gleitzeit, path) => {
 }
 
 /** What `--help` would show, as data. */
-const help = (gleitzeit, path) => {
+const help = ({ gleitzeit, unused }, path) => {
   let found
   const presenter = {
     present: (event) =>
@@ -121,26 +121,7 @@ const help = (gleitzeit, path) => {
     .pipe(
       Effect.ignore,
       Effect.provide(
-        Layer.mergeAll(
-          CliConfig.layer({ builtIns: [GlobalFlag.Help] }),
-          CliOutput.layerPresenter(presenter),
-          FileSystem.layerNoop({}),
-          Path.layer,
-          Layer.succeed(
-            Stdio.Stdio,
-            Stdio.make({
-              args: Effect.succeed([]),
-              stdout: () => Sink.drain,
-              stderr: () => Sink.drain,
-              stdin: Stream.empty
-            })
-          ),
-          Layer.succeed(Terminal.Terminal, Terminal.make({})),
-          Layer.succeed(
-            ChildProcessSpawner.ChildProcessSpawner,
-            ChildProcessSpawner.make(() => Effect.die("no processes"))
-          )
-        )
+        Layer.mergeAll(CliConfig.layer({ builtIns: [GlobalFlag.Help] }), CliOutput.layerPresenter(presenter), unused)
       ),
       Effect.runPromise
     )

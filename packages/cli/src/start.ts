@@ -54,6 +54,39 @@ export const start = (args: ReadonlyArray<string>): void => {
   main(Effect.provideService(program(args), Console.Console, own), { disableErrorReporting: true })
 }
 
+/**
+ * What effect's command line asks for and this one does not use: it asks no questions, starts no processes, and reads
+ * files itself. So what that takes is not loaded, which would be a tenth of the time to start.
+ */
+export const unused = Layer.mergeAll(
+  FileSystem.layerNoop({}),
+  Path.layer,
+  Layer.succeed(
+    Stdio.Stdio,
+    Stdio.make({
+      args: Effect.succeed([]),
+      stdout: () => Sink.drain,
+      stderr: () => Sink.drain,
+      stdin: Stream.empty
+    })
+  ),
+  Layer.succeed(
+    Terminal.Terminal,
+    Terminal.make({
+      columns: Effect.succeed(80),
+      rows: Effect.succeed(24),
+      size: Effect.never,
+      readInput: Effect.never,
+      readLine: Effect.fail(new Terminal.QuitError({})),
+      display: () => Effect.void
+    })
+  ),
+  Layer.succeed(
+    ChildProcessSpawner.ChildProcessSpawner,
+    ChildProcessSpawner.make(() => Effect.die(new Error("the command line starts no processes")))
+  )
+)
+
 // internal
 
 /** The program itself ends the process. */
@@ -108,39 +141,6 @@ const surroundings = (output: Output.Output["Service"], helpAsked: boolean) =>
     CliOutput.layer(CliOutput.defaultFormatter({ colors: output.dataStyle.bold("") !== "", globalFlags: "summary" })),
     CliOutput.layerPresenter(Usage.presenter(output, helpAsked))
   )
-
-/**
- * What effect's command line asks for and this one does not use: it asks no questions, starts no processes, and reads
- * files itself. So what that takes is not loaded, which would be a tenth of the time to start.
- */
-const unused = Layer.mergeAll(
-  FileSystem.layerNoop({}),
-  Path.layer,
-  Layer.succeed(
-    Stdio.Stdio,
-    Stdio.make({
-      args: Effect.succeed([]),
-      stdout: () => Sink.drain,
-      stderr: () => Sink.drain,
-      stdin: Stream.empty
-    })
-  ),
-  Layer.succeed(
-    Terminal.Terminal,
-    Terminal.make({
-      columns: Effect.succeed(80),
-      rows: Effect.succeed(24),
-      size: Effect.never,
-      readInput: Effect.never,
-      readLine: Effect.fail(new Terminal.QuitError({})),
-      display: () => Effect.void
-    })
-  ),
-  Layer.succeed(
-    ChildProcessSpawner.ChildProcessSpawner,
-    ChildProcessSpawner.make(() => Effect.die(new Error("the command line starts no processes")))
-  )
-)
 
 /** Without the alias `-v`, which is `--verbose` here. */
 const versionFlag = GlobalFlag.Action({

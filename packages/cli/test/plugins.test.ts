@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import type { Said } from "./command.ts"
 import * as ProjectFolder from "./project.ts"
 
 class Project extends Context.Service<Project, ProjectFolder.Project>()("test/Project") {}
 
 const gz = (...args: ReadonlyArray<string>) => Effect.flatMap(Project, ({ gz }) => gz(...args))
 
-const json = (said: ProjectFolder.Said) => {
+const json = (said: Said) => {
   assert.isTrue(said.stdout.startsWith("{"), `${said.stdout}\n${said.stderr}`)
   return JSON.parse(said.stdout)
 }

@@ -17,15 +17,10 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import type { Said } from "./command.ts"
 import * as Program from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
-
-export interface Said {
-  readonly exit: number
-  readonly stdout: string
-  readonly stderr: string
-}
 
 export interface Project {
   readonly folder: string

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import * as Program from "./program.ts"
+import { relay } from "./relay.ts"
 import { Terminal } from "./terminal.ts"
 
 const bin = Program.bin()
@@ -15,31 +16,6 @@ export interface Ended {
 
 /** What is typed, or happens elsewhere, once the terminal shows a text, in this order. `\u0003` is Ctrl-C, `\u0004` Ctrl-D. */
 export type Script = ReadonlyArray<readonly [shown: string, then: string | Effect.Effect<unknown>]>
-
-/** Node has no pseudo terminals, Python has: it copies what is typed and what is shown, and ends with the exit code. */
-const relay = `
-import fcntl, os, select, struct, sys, termios
-import pty
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[1], sys.argv[1:])
-fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-sources = [terminal, 0]
-while True:
-    for source in select.select(sources, [], [])[0]:
-        try:
-            data = os.read(source, 65536)
-        except OSError:
-            data = b""
-        if source == 0:
-            if data: os.write(terminal, data)
-            else: sources.remove(0)
-        elif data:
-            os.write(1, data)
-        else:
-            _, status = os.waitpid(pid, 0)
-            sys.exit(os.waitstatus_to_exitcode(status))
-`
 
 export const onTerminal = (folder: string, args: ReadonlyArray<string>, script: Script): Effect.Effect<Ended> =>
   Effect.callback((resume) => {

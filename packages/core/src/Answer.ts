@@ -54,7 +54,7 @@ export const event = (
     : Effect.fail(
         new InvalidAnswer({
           request,
-          issues: issues.map(({ message, path }) => (path.length === 0 ? message : `"${path.join(".")}" ${message}`))
+          issues: issues.map(JsonSchemaCheck.inWords)
         })
       )
 }

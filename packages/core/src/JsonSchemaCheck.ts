@@ -25,6 +25,10 @@ export const check = (
   }
 }
 
+/** An issue with its place in front, as a message inside of another has it. */
+export const inWords = ({ message, path }: Pick<Issue, "message" | "path">): string =>
+  path.length === 0 ? message : `"${path.join(".")}" ${message}`
+
 /** What a text given on a command line stands for: `5` is 5 where a number is wanted, JSON where a list or mapping is. */
 export const coerce = (schema: JsonSchema.JsonSchema, text: string): Schema.Json => {
   const types = typesOf(schema, schema, 0)

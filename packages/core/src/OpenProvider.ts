@@ -95,9 +95,9 @@ const isJson = Schema.is(Schema.Json)
 const notWritable = `it is no JSON, or nested more than ${Json.maxDepth} deep`
 
 const issueOf = (schema: Contract["params"], value: Schema.Json): string | undefined => {
-  const issues = JsonSchemaCheck.check(schema, value).map(({ message, path, suggestion }) => {
-    const said = path.length === 0 ? message : `"${path.join(".")}" ${message}`
-    return suggestion === undefined ? said : `${said}, did you mean "${suggestion}"?`
+  const issues = JsonSchemaCheck.check(schema, value).map((issue) => {
+    const said = JsonSchemaCheck.inWords(issue)
+    return issue.suggestion === undefined ? said : `${said}, did you mean "${issue.suggestion}"?`
   })
   return issues.length === 0 ? undefined : issues.join("; ")
 }

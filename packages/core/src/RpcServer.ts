@@ -61,7 +61,7 @@ export const handlers = (all: ReadonlyArray<Handler>): Service => {
       const issues = JsonSchemaCheck.check(handler.contract.params, params)
       return issues.length === 0
         ? handler.call(params)
-        : Effect.fail(new InvalidParams({ method, issue: issues.map(wordsOf).join("; ") }))
+        : Effect.fail(new InvalidParams({ method, issue: issues.map(JsonSchemaCheck.inWords).join("; ") }))
     }
   }
 }
@@ -105,9 +105,6 @@ const notMade: JsonRpc.RpcError = {
 
 const unique = (contracts: ReadonlyArray<Contract>): ReadonlyArray<Contract> =>
   [...new Map(contracts.toReversed().map((contract) => [contract.method, contract])).values()].toReversed()
-
-const wordsOf = ({ message, path }: JsonSchemaCheck.Issue): string =>
-  path.length === 0 ? message : `"${path.join(".")}" ${message}`
 
 /** What stands in `_context`, where it is well formed. */
 interface Surroundings {

@@ -2,32 +2,9 @@
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { relay } from "../../cli/test/relay.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
-
-/** Node has no pseudo terminals, Python has: it copies what is typed and what is shown, and ends with the exit code. */
-const relay = `
-import os, select, sys
-import pty
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[1], sys.argv[1:])
-sources = [terminal, 0]
-while True:
-    for source in select.select(sources, [], [])[0]:
-        try:
-            data = os.read(source, 65536)
-        except OSError:
-            data = b""
-        if source == 0:
-            if data: os.write(terminal, data)
-            else: sources.remove(0)
-        elif data:
-            os.write(1, data)
-        else:
-            _, status = os.waitpid(pid, 0)
-            sys.exit(os.waitstatus_to_exitcode(status) & 255)
-`
 
 /** What is typed once the terminal shows a text, in this order. `\u0003` is Ctrl-C, `\u0004` Ctrl-D. */
 export type Script = ReadonlyArray<readonly [shown: string, typed: string]>
