@@ -27,10 +27,21 @@ export interface Piece {
   readonly bytes: Uint8Array
 }
 
-/** One of them is there. */
+/** One of `code` and `signal` is there. */
 export interface Ended {
   readonly code: number | undefined
   readonly signal: string | undefined
+  /** Most memory that it held at once, in KiB, where that is known. */
+  readonly rss?: number
+}
+
+/** Its last two elements are that it has ended, and that nothing more comes of it. */
+export type Event = Piece | ({ readonly _tag: "Exited" | "Closed" } & Ended)
+
+export interface Started {
+  readonly events: Queue.Dequeue<Event>
+  /** More bytes for its file descriptor 3. */
+  readonly write: (bytes: Uint8Array) => void
 }
 
 /** The process did not come into being. `missing`: there is no such file. */
@@ -46,34 +57,36 @@ export const run = <E, R>(
 ): Effect.Effect<Ended, NotStarted | E, R> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const events = yield* start(command)
-      const until = Effect.fnUntraced(function* (last: "Exited" | "Closed") {
-        while (true) {
-          const event = yield* Queue.take(events)
-          if ("bytes" in event) yield* take(event)
-          else if (event._tag === last) return event
-        }
-      })
-      const { code, signal } = yield* until("Exited")
-      // a process outside the group may hold the streams open for ever
-      yield* Effect.timeoutOption(until("Closed"), drain)
-      return { code, signal }
+      const { events } = yield* start(command)
+      return yield* follow(events, take)
     })
   )
 
-// internal
+/** Hands on what comes until it has ended and nothing more comes. */
+export const follow = <E, R>(
+  events: Queue.Dequeue<Event>,
+  take: (piece: Piece) => Effect.Effect<void, E, R>
+): Effect.Effect<Ended, E, R> =>
+  Effect.gen(function* () {
+    const until = Effect.fnUntraced(function* (last: "Exited" | "Closed") {
+      while (true) {
+        const event = yield* Queue.take(events)
+        if ("bytes" in event) yield* take(event)
+        else if (event._tag === last) return event
+      }
+    })
+    const { _tag, ...ended } = yield* until("Exited")
+    // a process outside the group may hold the streams open for ever
+    yield* Effect.timeoutOption(until("Closed"), drain)
+    return ended
+  })
 
-type Event = Piece | ({ readonly _tag: "Exited" | "Closed" } & Ended)
-
-/** How long the streams may stay open when the process has ended, and how long a killed one may take. Milliseconds. */
-const drain = 2000
-const grace = 2000
-
-const start = (command: Command): Effect.Effect<Queue.Dequeue<Event>, NotStarted, Scope.Scope> =>
+/** It is killed, and waited for, when the scope closes. */
+export const start = (command: Command): Effect.Effect<Started, NotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const events = yield* Queue.unbounded<Event>()
     const over = yield* Deferred.make<void>()
-    yield* Effect.acquireRelease(started(command, events, over), (child) =>
+    const child = yield* Effect.acquireRelease(started(command, events, over), (child) =>
       Effect.andThen(
         Effect.sync(() => killGroup(child)),
         Effect.andThen(
@@ -84,8 +97,15 @@ const start = (command: Command): Effect.Effect<Queue.Dequeue<Event>, NotStarted
         )
       )
     )
-    return events
+    const channel = child.stdio[3]
+    return { events, write: (bytes) => void (channel instanceof Duplex && channel.writable && channel.write(bytes)) }
   })
+
+// internal
+
+/** How long the streams may stay open when the process has ended, and how long a killed one may take. Milliseconds. */
+const drain = 2000
+const grace = 2000
 
 const started = (
   { args, cwd, env, executable, job, stdin }: Command,

@@ -11,14 +11,17 @@ import {
   type Providers,
   PythonV1
 } from "@gleitzeit/core"
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Scope } from "effect"
 import { existsSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Interpreter from "./Interpreter.ts"
 import { resultOf } from "./Printed.ts"
+import type { Level } from "./Levels.ts"
+import * as Process from "./Process.ts"
 import * as PythonTask from "./PythonTask.ts"
+import * as Zygote from "./Zygote.ts"
 
 export interface Options {
   /**
@@ -39,7 +42,7 @@ export interface Options {
 }
 
 /** Opens without Python: the interpreter is looked for by the first call, and by `health`. */
-export const make = (options: Options = {}): Effect.Effect<Provider.Provider, Failure.Failure> =>
+export const make = (options: Options = {}): Effect.Effect<Provider.Provider, Failure.Failure, Scope.Scope> =>
   Effect.flatMap(spec(options), (made) => Provider.make(PythonV1.PythonV1, made))
 
 /** Python on duty, under the name `python`. */
@@ -54,7 +57,7 @@ const noSandbox = "the Python sandbox is not available in this version; leave `s
 
 const spec = (
   options: Options
-): Effect.Effect<Provider.Spec<(typeof PythonV1.PythonV1)["methods"]>, Errors.ProviderRefused> =>
+): Effect.Effect<Provider.Spec<(typeof PythonV1.PythonV1)["methods"]>, Errors.ProviderRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { command, concurrency = availableParallelism(), maxOutput = 1024 ** 2, maxResult = 16 * 1024 ** 2 } = options
     if (options.sandbox === true) return yield* new Errors.ProviderRefused({ provider: name, reason: noSandbox })
@@ -65,20 +68,41 @@ const spec = (
     }
     const env = { ...(yield* ChildEnvironment.inherited), ...options.env }
     const { find, forget } = yield* Interpreter.make(name, command, env)
+    const scope = yield* Effect.scope
+    const zygotes = new Map<string, Zygote.Zygote>()
+
+    /** A level has a warm interpreter of its own, which the code of a looser one cannot have touched. */
+    const warm = (executable: string, level: Level): Effect.Effect<Zygote.Zygote> => {
+      const key = `${level} ${executable}`
+      const found = zygotes.get(key)
+      if (found !== undefined) return Effect.succeed(found)
+      return Effect.map(Scope.provide(Zygote.make({ executable, folder, env }), scope), (made) => {
+        zygotes.set(key, made)
+        return made
+      })
+    }
 
     const run = (
       source: PythonTask.Source,
       how: Parameters<typeof PythonTask.run>[2],
       more: { readonly [name: string]: string } = {}
     ) =>
-      Effect.flatMap(find, ({ executable }) =>
-        PythonTask.run({ executable, folder, env: { ...env, ...more }, maxOutput, maxResult }, source, how)
-      ).pipe(
+      Effect.gen(function* () {
+        const { executable } = yield* find
+        const confinement: PythonTask.Confinement = { level: "none", limits: {}, readable: [], writable: [] }
+        const forks = process.platform === "linux" && !Object.keys(more).some((name) => readAtStart.test(name))
+        const runner = forks ? (yield* warm(executable, confinement.level)).run : Process.run
+        const settings = { runner, confinement, executable, folder, env: { ...env, ...more }, maxOutput, maxResult }
+        return yield* PythonTask.run(settings, source, how)
+      }).pipe(
         Effect.catchTag("NotStarted", ({ reason }) =>
           Effect.andThen(
             forget,
             Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: true }))
           )
+        ),
+        Effect.catchTag("Lost", ({ reason }) =>
+          Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: true }))
         )
       )
 
@@ -138,6 +162,9 @@ const spec = (
         )
     }
   })
+
+/** What Python and the C library look at once, when they start: a fork does not see it. */
+const readAtStart = /^(PYTHON|LC_|LANG|LD_|DYLD_|MALLOC_|GLIBC_)/
 
 /** Beside this file in the source, beside the module or the program that it is built into. */
 const places = ["./python/", "./assets/python/"].map((place) => fileURLToPath(new URL(place, import.meta.url)))

@@ -3,8 +3,11 @@ import { type Contract, Errors, type Failure, TaskContext } from "@gleitzeit/cor
 import { Clock, Effect, Result, type Schema } from "effect"
 import { dirname, resolve } from "node:path"
 import { Output } from "./Output.ts"
-import * as Process from "./Process.ts"
-import { type Report, Reports } from "./Report.ts"
+import type { Level } from "./Levels.ts"
+import type * as Process from "./Process.ts"
+import { type Report, reports as reportsOf } from "./Report.ts"
+import { frame } from "./Frames.ts"
+import type { Lost } from "./Zygote.ts"
 
 /** What is to be run or read. One of `code` and `file`. */
 export interface Source {
@@ -12,7 +15,25 @@ export interface Source {
   readonly file?: string
 }
 
+/** What carries a process through: one of its own, or a fork of a warm one. */
+export type Runner = <E, R>(
+  command: Process.Command,
+  take: (piece: Process.Piece) => Effect.Effect<void, E, R>
+) => Effect.Effect<Process.Ended, Process.NotStarted | Lost | E, R>
+
+/** What confines the code: see `sandbox.py`. */
+export interface Confinement {
+  readonly level: Level
+  /** Bytes of memory and processes, at most. */
+  readonly limits: { readonly memory?: number; readonly processes?: number }
+  /** Files and folders that may be read, and those that may be written too. */
+  readonly readable: ReadonlyArray<string>
+  readonly writable: ReadonlyArray<string>
+}
+
 export interface Settings {
+  readonly runner: Runner
+  readonly confinement: Confinement
   /** Python, absolute. */
   readonly executable: string
   /** The folder of `run.py` and `template.py`. */
@@ -30,6 +51,8 @@ export interface Over {
   readonly stdout: Output
   readonly stderr: Output
   readonly milliseconds: number
+  /** Most memory that it held at once, in KiB, where that is known. */
+  readonly rss: number | undefined
 }
 
 /** Runs it (`check`: only reads it) to its end. Fails when it failed. */
@@ -37,13 +60,13 @@ export const run = (
   settings: Settings,
   source: Source,
   how: { readonly check: boolean; readonly args?: Schema.Json; readonly stdin?: string }
-): Effect.Effect<Over, Failure.Failure | Process.NotStarted, TaskContext.TaskContext> =>
+): Effect.Effect<Over, Failure.Failure | Process.NotStarted | Lost, TaskContext.TaskContext> =>
   Effect.gen(function* () {
     const task = yield* TaskContext.TaskContext
     const began = yield* Clock.currentTimeNanos
     const stdout = new Output(settings.maxOutput)
     const stderr = new Output(settings.maxOutput)
-    const reports = new Reports(settings.maxResult + spare)
+    const reports = reportsOf(settings.maxResult + spare)
     const { cwd, job, name } = travelling(source, settings, how)
     let final: Report | undefined
 
@@ -57,7 +80,7 @@ export const run = (
       return Effect.void
     }
 
-    const ended = yield* Process.run(
+    const ended = yield* settings.runner(
       {
         executable: settings.executable,
         args: ["-X", "utf8", "-c", boot, settings.folder],
@@ -83,10 +106,14 @@ export const run = (
       return yield* new Errors.ResultTooLarge({ size: report.size, limit: settings.maxResult })
     }
     const left = { stdout: stdout.last(tail), stderr: stderr.last(tail), exit_code: ended.code ?? null }
+    if (report?._tag === "Unsealed") {
+      const reason = `the code was not run: ${report.message}`
+      return yield* failed(reason, { level: settings.confinement.level })
+    }
     if (report?._tag === "Failed") return yield* raised(report, name, left)
     if (report === undefined || ended.code !== 0) return yield* crashed(ended, report !== undefined, left)
     const milliseconds = Math.round(Number((yield* Clock.currentTimeNanos) - began) / 1e6)
-    return { report, stdout, stderr, milliseconds }
+    return { report, stdout, stderr, milliseconds, rss: ended.rss }
   })
 
 // internal
@@ -104,7 +131,7 @@ const unnamed = "<task>"
 
 const travelling = (
   { code = "", file }: Source,
-  { maxResult }: Settings,
+  { confinement, maxResult }: Settings,
   { args, check }: { readonly check: boolean; readonly args?: Schema.Json }
 ): { readonly job: Uint8Array; readonly name: string; readonly cwd?: string } => {
   const path = file === undefined ? undefined : resolve(file)
@@ -112,11 +139,12 @@ const travelling = (
     typeof code === "string" ? { source: code, segments: [code], values: {}, origin: undefined } : code
   const name = path ?? origin?.file ?? unnamed
   const line = Math.max(origin?.line ?? 1, 1)
-  const job = { check, name, file: path ?? null, source, segments, values, line, max_result: maxResult }
-  const text = Buffer.from(JSON.stringify(args === undefined ? job : { ...job, args }))
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(text.length)
-  return { job: Buffer.concat([length, text]), name, ...(path === undefined ? {} : { cwd: dirname(path) }) }
+  const job = { check, name, file: path ?? null, source, segments, values, line, max_result: maxResult, ...confinement }
+  return {
+    job: frame(args === undefined ? job : { ...job, args }),
+    name,
+    ...(path === undefined ? {} : { cwd: dirname(path) })
+  }
 }
 
 interface Left {

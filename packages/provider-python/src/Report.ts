@@ -1,5 +1,6 @@
-/** What the Python side says over its own channel: frames of four bytes of length and JSON, none of it trusted. */
-import { Result, Schema } from "effect"
+/** What the Python side says of a task, over a channel of its own. */
+import { Schema } from "effect"
+import { Frames } from "./Frames.ts"
 
 export const Report = Schema.Union([
   Schema.TaggedStruct("Progress", {
@@ -18,51 +19,16 @@ export const Report = Schema.Union([
     /** Of the task's own source. */
     line: Schema.optionalKey(Schema.Int)
   }),
+  /** What is to confine the code cannot: the code has not been read. */
+  Schema.TaggedStruct("Unsealed", { message: Schema.String }),
   Schema.TaggedStruct("Checked", {
     errors: Schema.Array(Schema.Struct({ line: Schema.Int, column: Schema.Int, message: Schema.String }))
   })
 ])
 export type Report = typeof Report.Type
 
-/** Puts frames together. */
-export class Reports {
-  readonly #limit: number
-  #chunks: Array<Uint8Array> = []
-  #size = 0
-
-  /** `limit`: bytes of one frame. */
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  /** The reports that are complete with this. Fails with what is wrong; nothing that follows can be read then. */
-  push(bytes: Uint8Array): Result.Result<ReadonlyArray<Report>, string> {
-    this.#chunks.push(bytes)
-    this.#size += bytes.length
-    const reports: Array<Report> = []
-    while (this.#size >= 4) {
-      const length = this.#join(4).readUInt32BE(0)
-      if (length > this.#limit) return Result.fail(`a frame of ${length} bytes`)
-      if (this.#size < 4 + length) break
-      const all = this.#join(4 + length)
-      const report = decode(all.toString("utf8", 4, 4 + length))
-      if (Result.isFailure(report)) return Result.fail("a frame that is no report")
-      reports.push(report.success)
-      this.#chunks = [all.subarray(4 + length)]
-      this.#size -= 4 + length
-    }
-    return Result.succeed(reports)
-  }
-
-  /** The first chunk, with at least so many bytes. Chunks are put together only when the frame is whole. */
-  #join(bytes: number): Buffer {
-    const [first] = this.#chunks
-    if (first !== undefined && first.length >= bytes) return Buffer.from(first.buffer, first.byteOffset, first.length)
-    const all = Buffer.concat(this.#chunks)
-    this.#chunks = [all]
-    return all
-  }
-}
+/** `limit`: bytes of one report. */
+export const reports = (limit: number): Frames<Report> => new Frames(decode, limit)
 
 // internal
 

@@ -1,6 +1,6 @@
 /** What the tests share: tasks on a provider of their own, and code with references as core hands it over. */
 import { type Contract, type Failure, Provider, TaskContext } from "@gleitzeit/core"
-import { Effect, Result, type Schema } from "effect"
+import { Effect, Result, type Schema, Scope } from "effect"
 import { PythonProvider } from "../src/index.ts"
 
 export type Chunk = Parameters<TaskContext.TaskContext["Service"]["emit"]>[0]
@@ -26,7 +26,7 @@ export const call = (
   Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context(emit))
 
 /** One for all tests: the interpreter is looked for once. */
-const standard = Effect.runSync(PythonProvider.make())
+const standard = Effect.runSync(Scope.provide(PythonProvider.make(), Effect.runSync(Scope.make())))
 
 /** `python/execute`, with options on a provider of its own. */
 export const execute = (
@@ -40,7 +40,7 @@ export const execute = (
       // Safe: neither null nor a list.
       return result as Schema.JsonObject
     })
-  )
+  ).pipe(Effect.scoped)
 
 /** The `result` of some code. */
 export const value = (code: Schema.Json, more: Schema.JsonObject = {}): Effect.Effect<Schema.Json, Failure.Failure> =>

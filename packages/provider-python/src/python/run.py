@@ -18,12 +18,17 @@ TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
 # Characters of an exception's message and of a traceback that are reported.
 MESSAGE, TRACEBACK = 4_000, 6_000
 
+# Found by their names, and then gone: a task may have modules of the same names.
+OURS = ("run", "sandbox", "template", "values", "zygote")
 FOLDER = os.path.dirname(__file__)
 OWNER = os.getpid()
 _writing = _thread.allocate_lock()
 
 
-def main():
+def main(forked=False):
+    """forked: by a zygote, which sees to it that this process ends with the one that asked."""
+    global OWNER
+    OWNER = os.getpid()
     try:
         job, tagged = _receive()
     except RecursionError:
@@ -32,12 +37,21 @@ def main():
         import template
     else:
         template = None
+    if job["level"] != "none":
+        import sandbox
     # the task shall find its own modules under these names, not ours
     sys.path[0] = ""
-    for name in ("run", "template", "values"):
+    for name in OURS:
         sys.modules.pop(name, None)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    _die_with_owner()
+    if not forked:
+        _die_with_owner()
+    if job["level"] != "none":
+        try:
+            sandbox.seal(job["level"], job["limits"], job["readable"], job["writable"])
+        except Exception as error:
+            _send("Unsealed", message=_shortened(str(error), MESSAGE))
+            sys.exit(1)
     task = Task(job, template, tagged)
     if job["check"]:
         _send("Checked", errors=task.errors())
