@@ -28,6 +28,8 @@ export type Mark =
       readonly kind: "file"
       /** `data:`, `http:` and `https:` URLs are let through as they are. */
       readonly urls?: true
+      /** It is a folder: what is in it does not count for what the call is given. */
+      readonly folder?: true
     }
   /** The name of a model. */
   | { readonly kind: "model" }
@@ -66,10 +68,10 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const markOf = (mark: unknown): Mark | undefined => {
   if (!isRecord(mark)) return undefined
-  const { kind, language, urls } = mark
+  const { folder, kind, language, urls } = mark
   switch (kind) {
     case "file":
-      return urls === true ? { kind, urls } : { kind }
+      return { kind, ...(urls === true ? { urls } : {}), ...(folder === true ? { folder } : {}) }
     case "model":
       return { kind }
     case "code":

@@ -12,7 +12,7 @@ export interface PlannedTask {
   readonly path: TaskPath
   readonly params: Reference.Template
   /** Names of the params that are paths. */
-  readonly files: ReadonlyArray<{ readonly name: string; readonly urls: boolean }>
+  readonly files: ReadonlyArray<{ readonly name: string; readonly urls: boolean; readonly folder?: true }>
   readonly condition: Condition.Condition | undefined
   /** The condition names `item` or `index`: it is judged for each. */
   readonly conditionPerItem: boolean
@@ -72,7 +72,11 @@ export const make = (
     return contract === undefined ? noMarks : marks(contract)
   })
   const filesOf = memo((method: string) =>
-    [...marksOf(method)].flatMap(([name, mark]) => (mark.kind === "file" ? [{ name, urls: mark.urls === true }] : []))
+    [...marksOf(method)].flatMap(([name, mark]) =>
+      mark.kind === "file"
+        ? [{ name, urls: mark.urls === true, ...(mark.folder === true ? { folder: mark.folder } : {}) }]
+        : []
+    )
   )
   const numbers = (ids: ReadonlyArray<string>): ReadonlyArray<number> => {
     if (ids.length === 0) return none

@@ -113,7 +113,8 @@ export const inside = (text: string, { end, start, style, value }: Scalar, offse
 export const ownLines = (text: string, { end, start, style, value }: Scalar): number | undefined => {
   if (typeof value !== "string" || style === "folded") return undefined
   if (style === "literal") return text.indexOf("\n", start) + 1 || undefined
-  return text.slice(start, end).includes("\n") ? undefined : start
+  // an escape in quotes begins a line of the string alone
+  return value.includes("\n") || text.slice(start, end).includes("\n") ? undefined : start
 }
 
 /** A document that is a value. What has no form in JSON is a complaint; `undefined` as a property is none at all. */

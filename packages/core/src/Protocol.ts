@@ -23,7 +23,10 @@ export const code = (language: string) =>
 /** A path: written relative to the workflow's folder, absolute and confined when the handler gets it. */
 export const file = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "file" } })
 
-/** The same, or a `data:`, `http:` or `https:` URL, which the handler gets as it is and must not take for a path. */
+/** A folder: written, confined and handed on as a file is. Its files are no part of a cache's key. */
+export const folder = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "file", folder: true } })
+
+/** The same as `file`, or a `data:`, `http:` or `https:` URL, which the handler gets as it is and must not take for a path. */
 export const fileOrUrl = Schema.NonEmptyString.annotate({ "x-gleitzeit": { kind: "file", urls: true } })
 
 /** The name of a model. */

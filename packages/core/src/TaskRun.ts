@@ -206,7 +206,8 @@ export interface Taken extends Reply {
 export const pathsIn = (params: Schema.Json, { files }: PlannedTask): ReadonlyArray<string> =>
   !isObject(params)
     ? []
-    : files.flatMap(({ name }) => {
+    : files.flatMap(({ folder, name }) => {
+        if (folder === true) return []
         const value = params[name] ?? null
         return (isArray(value) ? value : [value]).flatMap((one) =>
           typeof one === "string" && !isUrl(one) ? [one] : []

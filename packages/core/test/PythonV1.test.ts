@@ -44,6 +44,50 @@ describe("python/v1", () => {
     }
   })
 
+  it("takes time and memory as people write them", () => {
+    const read = (params: object) => {
+      const decoded = execute({ code: "1", ...params }, strict)
+      return Result.isSuccess(decoded) ? decoded.success : decoded.failure.message
+    }
+    const { max_memory, timeout } = Object(read({ timeout: "1m 30s", max_memory: "512M" }))
+    assert.deepStrictEqual([timeout, max_memory], [90_000, 512 * 1024 ** 2])
+    for (const [written, bytes] of [
+      ["1.5GiB", 1.5 * 1024 ** 3],
+      ["64 mb", 64 * 1024 ** 2],
+      ["20000000", 20_000_000],
+      [20_000_000, 20_000_000]
+    ]) {
+      assert.propertyVal(Object(read({ max_memory: written })), "max_memory", bytes)
+    }
+    assert.include(String(read({ max_memory: "1K" })), "1K is less than the 16M that Python itself needs")
+    assert.include(
+      String(read({ max_memory: "lots" })),
+      `"lots" is no amount of memory, expected one such as 512M or 2G`
+    )
+    assert.include(String(read({ timeout: 0 })), "a time limit is above 0")
+    assert.include(String(read({ timeout: "soon" })), `"soon" is no duration`)
+  })
+
+  it("takes a level of isolation, and names of modules at their top", () => {
+    for (const sandbox of [true, false, "none", "rlimit", "strict", "ns", "container"]) {
+      assert.isTrue(Result.isSuccess(execute({ code: "1", sandbox }, strict)))
+    }
+    assert.include(issue(execute({ code: "1", sandbox: "jail" }, strict)), '"strict"')
+    assert.isTrue(Result.isSuccess(execute({ code: "1", allowed_modules: ["json", "_io"] }, strict)))
+    assert.include(
+      issue(execute({ code: "1", allowed_modules: ["os.path"] }, strict)),
+      "top-level module, such as json"
+    )
+  })
+
+  it("refuses what asks for packages, with what to do", () => {
+    const code = `# /// script\n# dependencies = ["requests"]\n# ///\n`
+    const bound = { source: code, segments: [code], values: {} }
+    for (const params of [{ code: "1", requirements: ["requests"] }, { code }, { code: bound }]) {
+      assert.include(issue(execute(params, strict)), "packages are not installed for a task; install them into")
+    }
+  })
+
   it("takes code as core binds it", () => {
     const code = { source: "${a}", segments: [{ ref: "r0", raw: "${a}" }], values: { r0: 1 } }
     assert.isTrue(Result.isSuccess(execute({ code: { ...code, origin: { file: "w.yaml", line: 3 } } }, strict)))
@@ -55,7 +99,8 @@ describe("python/v1", () => {
     assert.deepStrictEqual(Object.fromEntries(marks(contract)), {
       code: { kind: "code", language: "python" },
       file: { kind: "file" },
-      script: { kind: "file" }
+      script: { kind: "file" },
+      cwd: { kind: "file", folder: true }
     })
     const sources = ["code", "file", "script"].map((name) => ({ required: [name] }))
     assert.deepStrictEqual(contract.params["allOf"], [{ oneOf: sources }, { not: { required: ["args", "context"] } }])

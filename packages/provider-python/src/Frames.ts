@@ -12,8 +12,8 @@ export const frame = (value: Schema.Json): Uint8Array => {
 export class Frames<A> {
   readonly #decode: (text: string) => Result.Result<A, unknown>
   readonly #limit: number
-  #chunks: Array<Uint8Array> = []
-  #size = 0
+  #part = part(4)
+  #isLength = true
 
   /** `limit`: bytes of one frame. */
   constructor(decode: (text: string) => Result.Result<A, unknown>, limit: number) {
@@ -23,29 +23,44 @@ export class Frames<A> {
 
   /** What is complete with this. Fails with what is wrong; nothing that follows can be read then. */
   push(bytes: Uint8Array): Result.Result<ReadonlyArray<A>, string> {
-    this.#chunks.push(bytes)
-    this.#size += bytes.length
     const complete: Array<A> = []
-    while (this.#size >= 4) {
-      const length = this.#join(4).readUInt32BE(0)
-      if (length > this.#limit) return Result.fail(`a frame of ${length} bytes`)
-      if (this.#size < 4 + length) break
-      const all = this.#join(4 + length)
-      const decoded = this.#decode(all.toString("utf8", 4, 4 + length))
-      if (Result.isFailure(decoded)) return Result.fail("a frame that is no report")
-      complete.push(decoded.success)
-      this.#chunks = [all.subarray(4 + length)]
-      this.#size -= 4 + length
+    let rest = bytes
+    while (rest.length > 0) {
+      rest = fill(this.#part, rest)
+      const { bytes: whole, filled } = this.#part
+      if (filled < whole.length) break
+      if (this.#isLength) {
+        const length = whole.readUInt32BE(0)
+        // no JSON is empty
+        if (length === 0 || length > this.#limit) return Result.fail(`a frame of ${length} bytes`)
+        this.#part = part(length)
+      } else {
+        const decoded = this.#decode(whole.toString("utf8"))
+        if (Result.isFailure(decoded)) return Result.fail("a frame that is no report")
+        complete.push(decoded.success)
+        this.#part = part(4)
+      }
+      this.#isLength = !this.#isLength
     }
     return Result.succeed(complete)
   }
+}
 
-  /** The first chunk, with at least so many bytes. Chunks are put together only when the frame is whole. */
-  #join(bytes: number): Buffer {
-    const [first] = this.#chunks
-    if (first !== undefined && first.length >= bytes) return Buffer.from(first.buffer, first.byteOffset, first.length)
-    const all = Buffer.concat(this.#chunks)
-    this.#chunks = [all]
-    return all
-  }
+// internal
+
+/** Room for so many bytes that are waited for. */
+interface Part {
+  readonly bytes: Buffer
+  filled: number
+}
+
+// what is not filled is never read
+const part = (size: number): Part => ({ bytes: Buffer.allocUnsafe(size), filled: 0 })
+
+/** What does not fit is left. */
+const fill = (part: Part, bytes: Uint8Array): Uint8Array => {
+  const taken = bytes.subarray(0, part.bytes.length - part.filled)
+  part.bytes.set(taken, part.filled)
+  part.filled += taken.length
+  return bytes.subarray(taken.length)
 }

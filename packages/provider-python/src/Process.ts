@@ -6,7 +6,7 @@
 import { Data, Deferred, Effect, Queue, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { kill } from "node:process"
-import { Duplex } from "node:stream"
+import { Duplex, Readable } from "node:stream"
 
 export interface Command {
   /** A path, or a name that is looked for on the `PATH` of `env`. */
@@ -14,17 +14,19 @@ export interface Command {
   readonly args: ReadonlyArray<string>
   /** All of its environment. */
   readonly env: { readonly [name: string]: string }
-  /** Default: that of this process. */
-  readonly cwd?: string
   /** Text on its standard input. Default: nothing. */
   readonly stdin?: string
   /** Bytes on its file descriptor 3, which stays open; what it writes to 4 comes as `Report`. Without it there is neither. */
   readonly job?: Uint8Array
+  /** A folder of its own. Who asks for it makes it and removes it. */
+  readonly scratch?: string
 }
 
 export interface Piece {
   readonly _tag: "Stdout" | "Stderr" | "Report"
   readonly bytes: Uint8Array
+  /** What comes after it is held up until this is called. */
+  readonly more?: () => void
 }
 
 /** One of `code` and `signal` is there. */
@@ -37,12 +39,6 @@ export interface Ended {
 
 /** Its last two elements are that it has ended, and that nothing more comes of it. */
 export type Event = Piece | ({ readonly _tag: "Exited" | "Closed" } & Ended)
-
-export interface Started {
-  readonly events: Queue.Dequeue<Event>
-  /** More bytes for its file descriptor 3. */
-  readonly write: (bytes: Uint8Array) => void
-}
 
 /** The process did not come into being. `missing`: there is no such file. */
 export class NotStarted extends Data.TaggedError("NotStarted")<{
@@ -57,22 +53,25 @@ export const run = <E, R>(
 ): Effect.Effect<Ended, NotStarted | E, R> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { events } = yield* start(command)
-      return yield* follow(events, take)
+      return yield* follow(yield* start(command), take)
     })
   )
 
 /** Hands on what comes until it has ended and nothing more comes. */
-export const follow = <E, R>(
-  events: Queue.Dequeue<Event>,
+export const follow = <E, R, F = never>(
+  events: Queue.Dequeue<Event, F>,
   take: (piece: Piece) => Effect.Effect<void, E, R>
-): Effect.Effect<Ended, E, R> =>
+): Effect.Effect<Ended, E | F, R> =>
   Effect.gen(function* () {
     const until = Effect.fnUntraced(function* (last: "Exited" | "Closed") {
       while (true) {
         const event = yield* Queue.take(events)
-        if ("bytes" in event) yield* take(event)
-        else if (event._tag === last) return event
+        if (!("bytes" in event)) {
+          if (event._tag === last) return event
+          continue
+        }
+        event.more?.()
+        yield* take(event)
       }
     })
     const { _tag, ...ended } = yield* until("Exited")
@@ -81,14 +80,23 @@ export const follow = <E, R>(
     return ended
   })
 
-/** It is killed, and waited for, when the scope closes. */
-export const start = (command: Command): Effect.Effect<Started, NotStarted, Scope.Scope> =>
+/** Hands on what a stream brings. While much of it waits it is not read, so that whoever writes has to wait. */
+export const pour = <E>(stream: Readable, tag: Piece["_tag"], events: Queue.Queue<Event, E>): void => {
+  stream.on("data", (bytes: Uint8Array) => {
+    if (Queue.sizeUnsafe(events) < waiting) return Queue.offerUnsafe(events, { _tag: tag, bytes })
+    stream.pause()
+    return Queue.offerUnsafe(events, { _tag: tag, bytes, more: () => stream.resume() })
+  })
+}
+
+/** What comes of it. It is killed, and waited for, when the scope closes. */
+export const start = (command: Command): Effect.Effect<Queue.Dequeue<Event>, NotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const events = yield* Queue.unbounded<Event>()
     const over = yield* Deferred.make<void>()
-    const child = yield* Effect.acquireRelease(started(command, events, over), (child) =>
+    yield* Effect.acquireRelease(started(command, events, over), (child) =>
       Effect.andThen(
-        Effect.sync(() => killGroup(child)),
+        Effect.sync(() => killGroupOf(child)),
         Effect.andThen(
           Effect.timeoutOption(Deferred.await(over), grace),
           Effect.sync(() => {
@@ -97,19 +105,30 @@ export const start = (command: Command): Effect.Effect<Started, NotStarted, Scop
         )
       )
     )
-    const channel = child.stdio[3]
-    return { events, write: (bytes) => void (channel instanceof Duplex && channel.writable && channel.write(bytes)) }
+    return events
   })
 
+/** Kills all of a process group, if there is one. */
+export const killGroup = (pid: number): void => {
+  try {
+    kill(-pid, "SIGKILL")
+  } catch {
+    // nobody is left in it
+  }
+}
+
 // internal
+
+/** Pieces, of 64 KiB at most. */
+const waiting = 64
 
 /** How long the streams may stay open when the process has ended, and how long a killed one may take. Milliseconds. */
 const drain = 2000
 const grace = 2000
 
 const started = (
-  { args, cwd, env, executable, job, stdin }: Command,
-  events: Queue.Enqueue<Event>,
+  { args, env, executable, job, stdin }: Command,
+  events: Queue.Queue<Event>,
   over: Deferred.Deferred<void>
 ): Effect.Effect<ChildProcess, NotStarted> =>
   Effect.callback((resume) => {
@@ -118,7 +137,6 @@ const started = (
     try {
       child = spawn(executable, args, {
         env: { ...env },
-        ...(cwd === undefined ? {} : { cwd }),
         detached: true,
         stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe", channel, channel]
       })
@@ -127,8 +145,9 @@ const started = (
     }
     const listen = (number: number, tag: Piece["_tag"]) => {
       const stream = child.stdio[number]
-      stream?.on("data", (bytes: Uint8Array) => Queue.offerUnsafe(events, { _tag: tag, bytes }))
-      stream?.on("error", ignore)
+      if (!(stream instanceof Readable)) return
+      pour(stream, tag, events)
+      stream.on("error", ignore)
     }
     listen(1, "Stdout")
     listen(2, "Stderr")
@@ -149,7 +168,7 @@ const started = (
     const tell = (tag: "Exited" | "Closed") => (code: number | null, signal: string | null) =>
       Queue.offerUnsafe(events, { _tag: tag, code: code ?? undefined, signal: signal ?? undefined })
     child.once("exit", () => {
-      killGroup(child)
+      if (child.pid !== undefined) killGroup(child.pid)
       Deferred.doneUnsafe(over, Effect.void)
     })
     child.once("exit", tell("Exited"))
@@ -158,13 +177,9 @@ const started = (
 
 const ignore = () => {}
 
-const killGroup = ({ pid }: ChildProcess) => {
-  if (pid === undefined) return
-  try {
-    kill(-pid, "SIGKILL")
-  } catch {
-    // nobody is left in it
-  }
+/** Once it has ended, its number may be another's. */
+const killGroupOf = ({ exitCode, pid, signalCode }: ChildProcess): void => {
+  if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid)
 }
 
 const notStarted = (error: unknown): Effect.Effect<never, NotStarted> => {

@@ -1,6 +1,7 @@
 /**
- * `python/v1` on the Python of this machine: one process a task, values bound as data. There is no sandbox: the code
- * may do what you may do. POSIX only.
+ * `python/v1` on the Python of this machine: a process for each task, forked from a warm interpreter where that can be
+ * had, values bound as data. How far the code is kept apart from the machine is a matter of its level; without one it
+ * may do what you may do. POSIX only, levels on Linux only.
  */
 import {
   ChildEnvironment,
@@ -11,17 +12,17 @@ import {
   type Providers,
   PythonV1
 } from "@gleitzeit/core"
-import { Effect, type Layer, Scope } from "effect"
-import { existsSync, statSync } from "node:fs"
+import { Effect, type Layer, Option, Schema, type Scope } from "effect"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
+import type * as ContainerPool from "./ContainerPool.ts"
 import * as Interpreter from "./Interpreter.ts"
+import * as Levels from "./Levels.ts"
 import { resultOf } from "./Printed.ts"
-import type { Level } from "./Levels.ts"
-import * as Process from "./Process.ts"
 import * as PythonTask from "./PythonTask.ts"
-import * as Zygote from "./Zygote.ts"
+import * as Runners from "./Runners.ts"
 
 export interface Options {
   /**
@@ -33,8 +34,20 @@ export interface Options {
   readonly concurrency?: number
   /** Environment variables of every task, beside those of `ChildEnvironment.names`. A task's own `env` wins. */
   readonly env?: { readonly [name: string]: string }
-  /** True is refused: there is none. */
-  readonly sandbox?: boolean
+  /** The level of tasks that ask for none: true is `strict`, false, the default, is `none`. */
+  readonly sandbox?: boolean | PythonV1.Level
+  /** Milliseconds that a task may take. Default: as long as it likes. */
+  readonly timeout?: number
+  /** Bytes of memory that a task may hold. Default: no limit. */
+  readonly maxMemory?: number
+  /** Processes that a task may start; where the code is isolated none is the default. */
+  readonly maxProcesses?: number
+  /** Modules that a task may import: a guard rail, no boundary. Default: all. */
+  readonly allowedModules?: ReadonlyArray<string>
+  /** Of the level `container`. */
+  readonly container?: Omit<ContainerPool.Options, "most" | "sources">
+  /** Whether tasks are forks of a warm interpreter. Default: on Linux. Elsewhere each is a start of Python. */
+  readonly fork?: boolean
   /** Characters kept of standard output, and of standard error. Default 1,048,576; the middle is left out beyond it. */
   readonly maxOutput?: number
   /** Bytes of a result as JSON. Default 16 MiB; `ResultTooLarge` beyond it. */
@@ -53,56 +66,66 @@ export const layer = (options: Options = {}): Layer.Layer<never, Failure.Failure
 
 const name = "python"
 
-const noSandbox = "the Python sandbox is not available in this version; leave `sandbox` out to run without isolation"
-
 const spec = (
   options: Options
 ): Effect.Effect<Provider.Spec<(typeof PythonV1.PythonV1)["methods"]>, Errors.ProviderRefused, Scope.Scope> =>
   Effect.gen(function* () {
     const { command, concurrency = availableParallelism(), maxOutput = 1024 ** 2, maxResult = 16 * 1024 ** 2 } = options
-    if (options.sandbox === true) return yield* new Errors.ProviderRefused({ provider: name, reason: noSandbox })
+    const isLinux = process.platform === "linux"
+    const { fork = isLinux, sandbox = false } = options
+    const missing = isLinux ? undefined : unisolated(levelOf(sandbox))
+    if (missing !== undefined) return yield* new Errors.ProviderRefused({ provider: name, reason: missing })
     const folder = places.find((place) => existsSync(place))
     if (folder === undefined) {
       const reason = `its Python sources are missing: looked for ${places.join(", ")}`
       return yield* new Errors.ProviderRefused({ provider: name, reason })
     }
-    const env = { ...(yield* ChildEnvironment.inherited), ...options.env }
-    const { find, forget } = yield* Interpreter.make(name, command, env)
-    const scope = yield* Effect.scope
-    const zygotes = new Map<string, Zygote.Zygote>()
-
-    /** A level has a warm interpreter of its own, which the code of a looser one cannot have touched. */
-    const warm = (executable: string, level: Level): Effect.Effect<Zygote.Zygote> => {
-      const key = `${level} ${executable}`
-      const found = zygotes.get(key)
-      if (found !== undefined) return Effect.succeed(found)
-      return Effect.map(Scope.provide(Zygote.make({ executable, folder, env }), scope), (made) => {
-        zygotes.set(key, made)
-        return made
-      })
-    }
+    const inherited = yield* ChildEnvironment.inherited
+    const env = { ...inherited, ...options.env }
+    const python = yield* Interpreter.make(name, command, env)
+    const levels = yield* Levels.make({ folder, env })
+    const { container = {}, env: every = {} } = options
+    const runners = yield* Runners.make({ fork, folder, inherited, env: every, most: concurrency, container })
 
     const run = (
       source: PythonTask.Source,
       how: Parameters<typeof PythonTask.run>[2],
-      more: { readonly [name: string]: string } = {}
+      {
+        allowed_modules,
+        cwd,
+        env: more = {},
+        max_memory,
+        python: own,
+        sandbox: asked = sandbox,
+        timeout = options.timeout
+      }: Confining
     ) =>
       Effect.gen(function* () {
-        const { executable } = yield* find
-        const confinement: PythonTask.Confinement = { level: "none", limits: {}, readable: [], writable: [] }
-        const forks = process.platform === "linux" && !Object.keys(more).some((name) => readAtStart.test(name))
-        const runner = forks ? (yield* warm(executable, confinement.level)).run : Process.run
-        const settings = { runner, confinement, executable, folder, env: { ...env, ...more }, maxOutput, maxResult }
-        return yield* PythonTask.run(settings, source, how)
+        const limits = limitsOf(max_memory ?? options.maxMemory, options.maxProcesses)
+        const level = levelOf(asked) === "none" && Object.keys(limits).length > 0 ? "rlimit" : levelOf(asked)
+        const interpreter = own === undefined ? python.find : python.of(own)
+        const found = yield* runners.of({ level, limits, interpreter, file: source.file, cwd, env: more })
+        const allowedModules = allowed_modules ?? options.allowedModules
+        const settings: PythonTask.Settings = {
+          ...found,
+          maxOutput,
+          maxResult,
+          ...(allowedModules === undefined ? {} : { allowedModules })
+        }
+        return yield* within(timeout, PythonTask.run(settings, source, how))
       }).pipe(
+        Effect.scoped,
         Effect.catchTag("NotStarted", ({ reason }) =>
           Effect.andThen(
-            forget,
+            python.forget,
             Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: true }))
           )
         ),
         Effect.catchTag("Lost", ({ reason }) =>
           Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: true }))
+        ),
+        Effect.catchTag("NoContainers", ({ reason }) =>
+          Effect.fail(new Errors.ProviderUnavailable({ provider: name, reason, retryable: false }))
         )
       )
 
@@ -112,23 +135,19 @@ const spec = (
       handlers: {
         "python/execute": Effect.fnUntraced(function* (params: PythonV1.ExecuteParams) {
           const method = "python/execute"
-          if (params.sandbox === true) return yield* new Errors.InvalidParams({ method, issue: noSandbox })
-          const source = yield* sourceOf(method, params)
-          const more = params.env ?? {}
-          const wrong = Object.entries(more).find(([key, value]) => /^$|[=\0]/.test(key) || value.includes("\0"))
-          if (wrong !== undefined) {
-            const issue = `\`env\`: ${JSON.stringify(wrong[0])} cannot be set: a name is not empty and has no "=", and neither it nor its value has a NUL`
-            return yield* new Errors.InvalidParams({ method, issue })
-          }
-          const args = params.args ?? params.context
-          const { milliseconds, report, stderr, stdout } = yield* run(
+          const { args = params.context, sandbox: asked = sandbox, stdin } = params
+          const level = levelOf(asked)
+          const issue = issueOf(params, level) ?? (isLinux ? undefined : unisolated(level))
+          if (issue !== undefined) return yield* new Errors.InvalidParams({ method, issue })
+          const source = yield* sourceOf(method, params, Runners.isIsolated(level))
+          const { milliseconds, report, rss, stderr, stdout } = yield* run(
             source,
             {
               check: false,
               ...(args === undefined ? {} : { args }),
-              ...(params.stdin === undefined ? {} : { stdin: params.stdin })
+              ...(stdin === undefined ? {} : { stdin })
             },
-            more
+            params
           )
           const set = report._tag === "Done" ? report.result : undefined
           return {
@@ -138,55 +157,121 @@ const spec = (
             output: stdout.text,
             exit_code: 0,
             duration_ms: milliseconds,
+            ...(rss === undefined ? {} : { max_rss_kb: rss }),
             success: true as const,
             ...(stdout.truncated || stderr.truncated ? { truncated: true as const } : {})
           }
         }),
         "python/validate": Effect.fnUntraced(function* (params: PythonV1.ValidateParams) {
-          const { report } = yield* run(yield* sourceOf("python/validate", params), { check: true })
+          // nothing is run: a container would be a long way to go
+          const level = levelOf(sandbox) === "container" ? "none" : sandbox
+          const source = yield* sourceOf("python/validate", params, true)
+          const { report } = yield* run(source, { check: true }, { ...params, sandbox: level })
           const errors = report._tag === "Checked" ? report.errors : []
           return { valid: errors.length === 0, errors }
         }),
-        "python/info": () => find
+        "python/info": Effect.fnUntraced(function* ({ python: own }: PythonV1.InfoParams) {
+          const found = yield* own === undefined ? python.find : python.of(own)
+          return { ...found, packages: yield* python.packages(found) }
+        })
       },
-      health: Effect.map(find, ({ executable, prefix, version }) => ({
-        status: "healthy" as const,
-        details: { executable, prefix, version }
-      })),
+      capabilities: { sandboxed: Runners.isIsolated(levelOf(sandbox)) },
+      health: Effect.gen(function* () {
+        const { executable, prefix, version } = yield* python.find
+        const found = { ...(yield* levels.of(executable)), container: (yield* runners.lacking) ?? null }
+        const status = found[levelOf(sandbox)] === null ? "healthy" : "unhealthy"
+        return { status, details: { executable, prefix, version, levels: found } } as const
+      }),
       // code pays for what it asks for by itself, where nobody here sees it
       estimate: () => Effect.succeed({ calls: 1, input_tokens: 0, output_tokens: 0, cost_usd: 0 }),
-      identity: () =>
-        find.pipe(
+      identity: (_, params) => {
+        const deciding: typeof Deciding.Type = Option.getOrElse(decodeDeciding(params), () => ({}))
+        const { python: own, sandbox: asked = sandbox } = deciding
+        // what an image holds is not known here
+        if (asked === "container") return Effect.undefined
+        return (own === undefined ? python.find : python.of(own)).pipe(
           Effect.map(({ executable, version }) => `python ${version} ${executable}`),
           Effect.orElseSucceed(() => undefined)
         )
+      }
     }
   })
 
-/** What Python and the C library look at once, when they start: a fork does not see it. */
-const readAtStart = /^(PYTHON|LC_|LANG|LD_|DYLD_|MALLOC_|GLIBC_)/
+const Deciding = Schema.Struct({
+  python: Schema.optionalKey(Schema.String),
+  sandbox: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.String]))
+})
+const decodeDeciding = Schema.decodeUnknownOption(Deciding)
+
+/** The params that say where the code runs, and what it may do there. */
+type Confining = Pick<
+  PythonV1.ExecuteParams,
+  "allowed_modules" | "cwd" | "env" | "max_memory" | "python" | "sandbox" | "timeout"
+>
+
+const levelOf = (sandbox: boolean | PythonV1.Level): PythonV1.Level =>
+  sandbox === true ? "strict" : sandbox === false ? "none" : sandbox
+
+/** Where this is not Linux. */
+const unisolated = (level: PythonV1.Level): string | undefined =>
+  level === "none" || level === "container"
+    ? undefined
+    : `the level ${level} is there on Linux alone; use container, or leave \`sandbox\` out to run without isolation`
+
+const limitsOf = (memory: number | undefined, processes: number | undefined): PythonTask.Confinement["limits"] => ({
+  ...(memory === undefined ? {} : { memory }),
+  ...(processes === undefined ? {} : { processes })
+})
+
+const within = <A, E, R>(
+  timeout: number | undefined,
+  task: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Errors.ProviderTimeout, R> => {
+  if (timeout === undefined) return task
+  const late = new Errors.ProviderTimeout({ provider: name, phase: "the task", seconds: timeout / 1000 })
+  return Effect.timeoutOrElse(task, { duration: timeout, orElse: () => Effect.fail(late) })
+}
 
 /** Beside this file in the source, beside the module or the program that it is built into. */
 const places = ["./python/", "./assets/python/"].map((place) => fileURLToPath(new URL(place, import.meta.url)))
 
-/** Exactly one of the three is there: the schema has seen to that. */
+/** What the schema does not see. Paths that are not absolute have not been confined. */
+const issueOf = ({ cwd, env = {}, python }: PythonV1.ExecuteParams, level: PythonV1.Level): string | undefined => {
+  if (python !== undefined && level === "container") {
+    return "`python` names a Python of this machine, and a container has the one of its image: leave one of them out"
+  }
+  const wrong = Object.entries(env).find(([key, value]) => /^$|[=\0]/.test(key) || value.includes("\0"))
+  if (wrong !== undefined) {
+    return `\`env\`: ${JSON.stringify(wrong[0])} cannot be set: a name is not empty and has no "=", and neither it nor its value has a NUL`
+  }
+  if (cwd === undefined || (isThere(cwd) && statSync(cwd).isDirectory())) return undefined
+  return `\`cwd\`: there is no folder ${cwd}`
+}
+
+const isThere = (path: string): boolean => !path.includes("\0") && isAbsolute(path) && existsSync(path)
+
+/** Exactly one of the three is there: the schema has seen to that. `generated`: whether code may be all of a value. */
 const sourceOf = (
   method: string,
-  { code, file, script }: PythonV1.ValidateParams
+  { code, file, script }: PythonV1.ValidateParams,
+  generated: boolean
 ): Effect.Effect<PythonTask.Source, Errors.InvalidParams> => {
   const path = file ?? script
   if (path !== undefined) {
     const param = file === undefined ? "script" : "file"
-    // what is not absolute has not been confined
-    if (path.includes("\0") || !isAbsolute(path) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    if (!isThere(path) || !statSync(path).isFile()) {
       return Effect.fail(new Errors.InvalidParams({ method, issue: `\`${param}\`: there is no file ${path}` }))
+    }
+    const refused = PythonV1.refusal(readFileSync(path, "latin1"))
+    if (refused !== undefined) {
+      return Effect.fail(new Errors.InvalidParams({ method, issue: `\`${param}\`: ${refused}` }))
     }
     return Effect.succeed({ file: path })
   }
   if (code === undefined) return Effect.succeed({})
-  const generated = typeof code === "string" ? undefined : onlyReferences(code)
-  if (generated !== undefined) {
-    const issue = `\`code\` is nothing but ${generated}: running generated code needs a sandbox, which this version does not have; write the code into the workflow, and pass values to it by \`args\` or by \`\${...}\` inside it`
+  const whole = typeof code === "string" ? undefined : onlyReferences(code)
+  if (whole !== undefined && !generated) {
+    const issue = `\`code\` is nothing but ${whole}: generated code is run in a sandbox only, so say \`sandbox: true\`; or write the code into the workflow, and pass values to it by \`args\` or by \`\${...}\` inside it`
     return Effect.fail(new Errors.InvalidParams({ method, issue }))
   }
   return Effect.succeed({ code })

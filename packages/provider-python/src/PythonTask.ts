@@ -1,9 +1,8 @@
 /** One run of Python: the job as it travels, what comes back while it runs, and the words for what went wrong. */
-import { type Contract, Errors, type Failure, TaskContext } from "@gleitzeit/core"
+import { type Contract, Errors, type Failure, type PythonV1, TaskContext } from "@gleitzeit/core"
 import { Clock, Effect, Result, type Schema } from "effect"
 import { dirname, resolve } from "node:path"
 import { Output } from "./Output.ts"
-import type { Level } from "./Levels.ts"
 import type * as Process from "./Process.ts"
 import { type Report, reports as reportsOf } from "./Report.ts"
 import { frame } from "./Frames.ts"
@@ -23,7 +22,7 @@ export type Runner = <E, R>(
 
 /** What confines the code: see `sandbox.py`. */
 export interface Confinement {
-  readonly level: Level
+  readonly level: PythonV1.Level
   /** Bytes of memory and processes, at most. */
   readonly limits: { readonly memory?: number; readonly processes?: number }
   /** Files and folders that may be read, and those that may be written too. */
@@ -40,6 +39,12 @@ export interface Settings {
   readonly folder: string
   /** All of its environment. */
   readonly env: { readonly [name: string]: string }
+  /** Where it runs. Default: the folder of the file, `scratch`, that of this process. */
+  readonly cwd?: string
+  /** A folder of its own, which is there. */
+  readonly scratch?: string
+  /** Names of modules at their top. Default: all. */
+  readonly allowedModules?: ReadonlyArray<string>
   /** Characters of each stream. */
   readonly maxOutput: number
   /** Bytes. */
@@ -67,7 +72,8 @@ export const run = (
     const stdout = new Output(settings.maxOutput)
     const stderr = new Output(settings.maxOutput)
     const reports = reportsOf(settings.maxResult + spare)
-    const { cwd, job, name } = travelling(source, settings, how)
+    const { job, name } = travelling(source, settings, how)
+    const { scratch } = settings
     let final: Report | undefined
 
     const tell = (level: "info" | "warning", lines: ReadonlyArray<string>) =>
@@ -86,7 +92,7 @@ export const run = (
         args: ["-X", "utf8", "-c", boot, settings.folder],
         env: settings.env,
         job,
-        ...(cwd === undefined ? {} : { cwd }),
+        ...(scratch === undefined ? {} : { scratch }),
         ...(how.stdin === undefined ? {} : { stdin: how.stdin })
       },
       ({ _tag, bytes }): Effect.Effect<void, Failure.Failure> => {
@@ -110,8 +116,9 @@ export const run = (
       const reason = `the code was not run: ${report.message}`
       return yield* failed(reason, { level: settings.confinement.level })
     }
-    if (report?._tag === "Failed") return yield* raised(report, name, left)
-    if (report === undefined || ended.code !== 0) return yield* crashed(ended, report !== undefined, left)
+    const { memory } = settings.confinement.limits
+    if (report?._tag === "Failed") return yield* raised(report, name, left, memory)
+    if (report === undefined || ended.code !== 0) return yield* crashed(ended, report !== undefined, left, memory)
     const milliseconds = Math.round(Number((yield* Clock.currentTimeNanos) - began) / 1e6)
     return { report, stdout, stderr, milliseconds, rss: ended.rss }
   })
@@ -131,20 +138,29 @@ const unnamed = "<task>"
 
 const travelling = (
   { code = "", file }: Source,
-  { confinement, maxResult }: Settings,
+  { allowedModules, confinement, cwd, maxResult, scratch }: Settings,
   { args, check }: { readonly check: boolean; readonly args?: Schema.Json }
-): { readonly job: Uint8Array; readonly name: string; readonly cwd?: string } => {
+): { readonly job: Uint8Array; readonly name: string } => {
   const path = file === undefined ? undefined : resolve(file)
   const { origin, segments, source, values } =
     typeof code === "string" ? { source: code, segments: [code], values: {}, origin: undefined } : code
   const name = path ?? origin?.file ?? unnamed
   const line = Math.max(origin?.line ?? 1, 1)
-  const job = { check, name, file: path ?? null, source, segments, values, line, max_result: maxResult, ...confinement }
-  return {
-    job: frame(args === undefined ? job : { ...job, args }),
+  const place = cwd ?? (path === undefined ? scratch : dirname(path)) ?? null
+  const job = {
+    check,
     name,
-    ...(path === undefined ? {} : { cwd: dirname(path) })
+    file: path ?? null,
+    source,
+    segments,
+    values,
+    line,
+    cwd: place,
+    max_result: maxResult,
+    allowed_modules: allowedModules ?? null,
+    ...confinement
   }
+  return { job: frame(args === undefined ? job : { ...job, args }), name }
 }
 
 interface Left {
@@ -160,11 +176,14 @@ const failed = (reason: string, data?: Schema.Json): Errors.TaskExecutionFailed 
 const raised = (
   { line, message, traceback = "", type }: Extract<Report, { readonly _tag: "Failed" }>,
   name: string,
-  left: Left
+  left: Left,
+  memory: number | undefined
 ): Errors.TaskExecutionFailed => {
   const [first = ""] = message.split("\n")
   const where = line === undefined ? "" : ` (${name}:${line})`
-  const what = `${type}${first === "" ? "" : `: ${first}`}${where}`
+  // those of libraries have longer names
+  const why = memory !== undefined && type.endsWith("MemoryError") ? `: ${limitOf(memory)}` : ""
+  const what = `${type}${first === "" ? "" : `: ${first}`}${why}${where}`
   return failed(traceback === "" ? what : `${what}\n${traceback}`, {
     type,
     message,
@@ -176,7 +195,12 @@ const raised = (
 }
 
 /** The process ended without a word, or after it. */
-const crashed = (ended: Process.Ended, reported: boolean, left: Left): Errors.TaskExecutionFailed => {
+const crashed = (
+  ended: Process.Ended,
+  reported: boolean,
+  left: Left,
+  memory: number | undefined
+): Errors.TaskExecutionFailed => {
   const how = ended.signal === undefined ? `ended with exit code ${ended.code}` : `was ended by ${ended.signal}`
   const why =
     ended.signal === "SIGKILL"
@@ -184,7 +208,8 @@ const crashed = (ended: Process.Ended, reported: boolean, left: Left): Errors.Ta
       : ended.signal === undefined && !reported
         ? " before the code had come to its end (os._exit, or a library that ends the process)"
         : ""
-  const message = `the Python process ${how}${why}${reported ? ", after the code had come to its end" : ""}`
+  const limit = memory === undefined ? "" : `; ${limitOf(memory)}, and it had held ${ended.rss ?? "?"} KiB`
+  const message = `the Python process ${how}${why}${reported ? ", after the code had come to its end" : ""}${limit}`
   const last = left.stderr.trim()
   return failed(last === "" ? message : `${message}\n${last}`, {
     type: "Crashed",
@@ -194,3 +219,5 @@ const crashed = (ended: Process.Ended, reported: boolean, left: Left): Errors.Ta
     ...left
   })
 }
+
+const limitOf = (memory: number): string => `\`max_memory\` is ${Math.round(memory / 1024 ** 2)} MiB`

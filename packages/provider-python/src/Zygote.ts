@@ -1,10 +1,13 @@
 /**
  * A warm interpreter that forks a child for each task: what a task costs then is a fork, not a start of Python. Started
- * by the first task, ended with the scope; when it dies, the tasks under way are lost and the next one starts another.
- * A child connects to a socket of this process by itself, with a token that is good for it alone, so that nothing a task
- * is given or says passes through the memory that all children begin with. Linux.
+ * by the first task, ended with the scope. When it dies or no longer answers, the tasks under way are lost and the next
+ * one starts another. It and each child connect to a socket of this process, with a token that is good for them alone,
+ * so that nothing a task is given or says passes through the memory that all children begin with. Linux.
+ *
+ * A process that a task has left behind in a session of its own ends with the task; when the interpreter itself is
+ * killed, such a process is out of reach.
  */
-import { Data, Deferred, Effect, Exit, Queue, Result, Schema, Scope, Semaphore } from "effect"
+import { Cause, Data, Deferred, Effect, Exit, Queue, Result, Schema, Scope, Semaphore } from "effect"
 import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer, type Socket } from "node:net"
@@ -14,33 +17,46 @@ import { Frames, frame } from "./Frames.ts"
 import * as Process from "./Process.ts"
 
 export interface Options {
-  /** Python, absolute. */
-  readonly executable: string
-  /** The folder of `zygote.py`. */
-  readonly folder: string
-  /** All of its environment; a child gets its own. */
-  readonly env: { readonly [name: string]: string }
+  readonly launch: Launch
+  /**
+   * Milliseconds between two questions whether it is there, while tasks are under way; without a word until the next
+   * one it is given up. Default 5000.
+   */
+  readonly pulse?: number
 }
 
-/** The zygote is gone, and the task with it. */
+/** Brings `zygote.py` to life: it is to connect to the socket `tasks` in the folder, with the token. */
+export type Launch = (folder: string, token: string) => Effect.Effect<Launched, Process.NotStarted, Scope.Scope>
+
+export interface Launched {
+  /** What it writes, and its end. */
+  readonly events: Queue.Dequeue<Process.Event>
+  /** Kills what is left of the group of a child when it itself is gone. */
+  readonly killGroup: (pid: number) => void
+}
+
+/** It is gone, and the task with it. */
 export class Lost extends Data.TaggedError("Lost")<{ readonly reason: string }> {}
 
-/** As `Process.run`, for commands whose process is a fork: `executable` and `args` are the zygote's own. */
+/** What a child is given. `scratch`: a folder that is removed when this process dies while the task is under way. */
+export type Command = Pick<Process.Command, "env" | "stdin" | "job" | "scratch">
+
 export interface Zygote {
+  /** As `Process.run`, with a fork for a process. */
   readonly run: <E, R>(
-    command: Pick<Process.Command, "env" | "cwd" | "stdin" | "job">,
+    command: Command,
     take: (piece: Process.Piece) => Effect.Effect<void, E, R>
   ) => Effect.Effect<Process.Ended, Process.NotStarted | Lost | E, R>
 }
 
-export const make = (options: Options): Effect.Effect<Zygote, never, Scope.Scope> =>
+export const make = ({ launch, pulse = 5000 }: Options): Effect.Effect<Zygote, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const semaphore = yield* Semaphore.make(1)
     let warm: Warm | undefined
     const current = semaphore.withPermit(
       Effect.suspend(() =>
-        warm?.isAlive === true ? Effect.succeed(warm) : Effect.map(start(options, scope), (made) => (warm = made))
+        warm?.isAlive === true ? Effect.succeed(warm) : Effect.map(start(launch, pulse, scope), (made) => (warm = made))
       )
     )
     return {
@@ -52,36 +68,51 @@ export const make = (options: Options): Effect.Effect<Zygote, never, Scope.Scope
               Effect.sync(() => zygote.fork(command)),
               (task) => zygote.end(task)
             )
-            yield* Effect.raceFirst(
-              Deferred.await(task.begun),
-              Effect.andThen(
-                Effect.sleep(patience),
-                // it does not even fork: frozen, or out of its mind
-                Effect.andThen(zygote.give(`it has not answered for ${patience / 1000} s`), Effect.never)
-              )
-            )
-            return yield* Effect.raceFirst(Process.follow(task.events, take), Deferred.await(zygote.lost))
+            return yield* Process.follow(task.events, take)
           })
         )
     }
   })
 
+/** The Python of this machine. */
+export const interpreter =
+  (options: {
+    /** Python, absolute. */
+    readonly executable: string
+    /** The folder of `zygote.py`. */
+    readonly folder: string
+    /** All of its environment; a child gets its own. */
+    readonly env: { readonly [name: string]: string }
+  }): Launch =>
+  (folder, token) => {
+    const args = ["-X", "utf8", "-c", boot, options.folder, join(folder, socketName), token]
+    return Effect.map(Process.start({ executable: options.executable, args, env: options.env }), (events) => ({
+      events,
+      killGroup: Process.killGroup
+    }))
+  }
+
+/** What Python is started with; its arguments are the folder of `zygote.py`, the path of the socket, and the token. */
+export const boot = "import sys; sys.path[0] = sys.argv[1]; import zygote; zygote.main()"
+
+/** In the folder that `Launch` is given. */
+export const socketName = "tasks"
+
 // internal
 
-/** How long a fork may take, and a killed child to be gone. Milliseconds. */
-const patience = 10_000
-const grace = 3000
+/** How long it may take to be ready, and a killed child to be gone. Milliseconds. */
+const patience = 15_000
+const grace = 5000
 
 /** Bytes of a frame of the zygote's. */
 const longest = 65_536
 
-/** Characters of a token and the name of a stream. */
+/** Characters of a token, the name of a stream and a pid. */
 const longestHello = 100
-
-const boot = "import sys; sys.path[0] = sys.argv[1]; import zygote; zygote.main()"
 
 const Said = Schema.Union([
   Schema.TaggedStruct("Ready", {}),
+  Schema.TaggedStruct("Pong", {}),
   Schema.TaggedStruct("NotForked", { task: Schema.Int, reason: Schema.String }),
   Schema.TaggedStruct("Exited", {
     task: Schema.Int,
@@ -99,56 +130,53 @@ type Stream = (typeof streams)[number]
 interface Task {
   readonly number: number
   readonly token: string
-  readonly command: Parameters<Zygote["run"]>[0]
-  readonly events: Queue.Queue<Process.Event>
-  /** All of its streams are there, or it has not come into being. */
-  readonly begun: Deferred.Deferred<void, Process.NotStarted | Lost>
+  readonly command: Command
+  readonly events: Queue.Queue<Process.Event, Process.NotStarted | Lost>
   readonly over: Deferred.Deferred<void>
   readonly sockets: Map<Stream, Socket>
+  /** Streams that may still bring something, those among them that have yet to be connected. */
   open: number
+  pid: number | undefined
   ended: Process.Ended | undefined
 }
 
 /** One interpreter, from its start to its end. */
 class Warm {
   isAlive = true
-  readonly lost: Deferred.Deferred<never, Lost>
-  readonly #path: string
-  readonly #process: Process.Started
-  readonly #close: Effect.Effect<void>
+  /** Children whose end it has not told before its own. */
+  readonly orphans: Array<number> = []
+  readonly token = randomUUID()
+  readonly ready = Deferred.makeUnsafe<void, Lost>()
   readonly #tasks = new Map<number, Task>()
+  readonly #close: Effect.Effect<void>
+  readonly #frames = new Frames(decodeSaid, longest)
+  /** All that are connected to it, whoever they are. */
+  readonly #sockets = new Set<Socket>()
+  #control: Socket | undefined
   #last = 0
+  #heard = 0
 
-  constructor(
-    path: string,
-    process: Process.Started,
-    lost: Deferred.Deferred<never, Lost>,
-    close: Effect.Effect<void>
-  ) {
-    this.#path = path
-    this.#process = process
-    this.lost = lost
+  /** `close`: ends what it consists of. */
+  constructor(close: Effect.Effect<void>) {
     this.#close = close
   }
 
-  fork(command: Task["command"]): Task {
+  fork(command: Command): Task {
     const task: Task = {
       number: ++this.#last,
       token: randomUUID(),
       command,
-      events: Effect.runSync(Queue.unbounded<Process.Event>()),
-      begun: Deferred.makeUnsafe(),
+      events: Effect.runSync(Queue.unbounded<Process.Event, Process.NotStarted | Lost>()),
       over: Deferred.makeUnsafe(),
       sockets: new Map(),
-      open: 0,
+      open: streams.length - 1,
+      pid: undefined,
       ended: undefined
     }
-    this.#tasks.set(task.number, task)
-    const { number, token } = task
-    const { cwd = null, env, stdin } = command
-    this.#process.write(
-      frame({ _tag: "Fork", task: number, socket: this.#path, token, env, cwd, stdin: stdin !== undefined })
-    )
+    if (this.isAlive) this.#tasks.set(task.number, task)
+    else fail(task, new Lost({ reason: gone }))
+    const { scratch = null, stdin } = command
+    this.#say({ _tag: "Fork", task: task.number, token: task.token, stdin: stdin !== undefined, scratch })
     return task
   }
 
@@ -159,7 +187,7 @@ class Warm {
       for (const socket of task.sockets.values()) socket.destroy()
     })
     if (task.ended !== undefined || !this.isAlive) return settled
-    this.#process.write(frame({ _tag: "Kill", task: task.number }))
+    this.#say({ _tag: "Kill", task: task.number })
     return Deferred.await(task.over).pipe(
       Effect.timeoutOrElse({
         duration: grace,
@@ -173,44 +201,47 @@ class Warm {
   give(reason: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.isAlive) return Effect.void
-      this.isAlive = false
-      Deferred.doneUnsafe(this.lost, Exit.fail(new Lost({ reason })))
-      for (const task of this.#tasks.values()) {
-        Deferred.doneUnsafe(task.begun, Exit.fail(new Lost({ reason })))
-        Deferred.doneUnsafe(task.over, Exit.void)
-      }
-      // what watches it asks for this itself, and is ended by it
+      this.lose(reason)
+      // what asks for this may be ended by it
       return Effect.asVoid(Effect.forkDetach(this.#close))
     })
   }
 
-  hear(said: typeof Said.Type): void {
-    if (said._tag === "Ready") return
-    const task = this.#tasks.get(said.task)
-    if (task === undefined) return
-    if (said._tag === "NotForked") {
-      task.ended = { code: undefined, signal: undefined }
-      const failure = new Process.NotStarted({ reason: `it cannot be forked: ${said.reason}`, missing: false })
-      Deferred.doneUnsafe(task.begun, Exit.fail(failure))
-      return
+  lose(reason: string): void {
+    this.isAlive = false
+    const lost = new Lost({ reason })
+    Deferred.doneUnsafe(this.ready, Exit.fail(lost))
+    for (const task of this.#tasks.values()) {
+      if (task.ended !== undefined) continue
+      if (task.pid !== undefined) this.orphans.push(task.pid)
+      fail(task, lost)
     }
-    const { code, rss, signal } = said
-    task.ended = { code, signal: signal === undefined ? undefined : (names.get(signal) ?? `signal ${signal}`), rss }
-    Queue.offerUnsafe(task.events, { _tag: "Exited", ...task.ended })
-    // it may have died before it could say who it is
-    Deferred.doneUnsafe(task.begun, Exit.void)
-    Deferred.doneUnsafe(task.over, Exit.void)
-    this.#closed(task)
   }
 
-  /** A child says who it is, in a line; what follows is its stream. */
+  /** It ends by itself when it sees that nobody is here any more. */
+  leave(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** True while it answers, and while nothing is asked of it. */
+  readonly answers = (within: number): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      if (this.#tasks.size === 0) return Effect.succeed(true)
+      const heard = this.#heard
+      this.#say({ _tag: "Ping" })
+      return Effect.map(Effect.sleep(within), () => this.#heard > heard)
+    })
+
+  /** Whoever connects says who it is, in a line of its token and a name; what follows is its stream. */
   meet(socket: Socket): void {
     let hello = Buffer.alloc(0)
+    this.#sockets.add(socket)
+    socket.once("close", () => this.#sockets.delete(socket))
     socket.on("error", ignore)
     socket.on("data", (bytes: Buffer) => {
       hello = Buffer.concat([hello, bytes])
       const end = hello.indexOf("\n")
-      if (end < 0 ? hello.length > longestHello : !this.#take(socket, hello.toString("latin1", 0, end))) {
+      if (end < 0 ? hello.length > longestHello : !this.#knows(socket, hello.toString("latin1", 0, end))) {
         return socket.destroy()
       }
       if (end < 0) return
@@ -219,29 +250,69 @@ class Warm {
     })
   }
 
-  #take(socket: Socket, hello: string): boolean {
-    const [token, name] = hello.split(" ")
-    const stream = streams.find((stream) => stream === name)
+  #say(command: Schema.JsonObject): void {
+    if (this.#control?.writable === true) this.#control.write(frame(command))
+  }
+
+  #knows(socket: Socket, hello: string): boolean {
+    const [token, name, pid] = hello.split(" ")
+    if (token === this.token && name === "Control" && this.#control === undefined) {
+      this.#control = socket
+      socket.removeAllListeners("data")
+      socket.on("data", (bytes: Uint8Array) => this.#listen(bytes))
+      return true
+    }
     const task = [...this.#tasks.values()].find((task) => task.token === token)
+    const stream = streams.find((stream) => stream === name)
     if (task === undefined || stream === undefined || task.sockets.has(stream)) return false
     socket.removeAllListeners("data")
     task.sockets.set(stream, socket)
-    if (stream === "Stdin") socket.end(task.command.stdin ?? "")
-    else {
-      const tag = stream === "Channel" ? "Report" : stream
-      task.open++
-      socket.on("data", (bytes: Uint8Array) => Queue.offerUnsafe(task.events, { _tag: tag, bytes }))
-      socket.once("close", () => {
-        task.open--
-        this.#closed(task)
-      })
-      if (stream === "Channel") {
-        // the end of this socket tells the child that this process has died
-        if (task.command.job !== undefined) socket.write(task.command.job)
-        Deferred.doneUnsafe(task.begun, Exit.void)
-      }
+    if (stream === "Stdin") {
+      socket.end(task.command.stdin ?? "")
+      // without a reader its end would not be seen
+      socket.resume()
+      return true
+    }
+    const tag = stream === "Channel" ? "Report" : stream
+    Process.pour(socket, tag, task.events)
+    socket.once("close", () => {
+      task.open--
+      this.#closed(task)
+    })
+    if (stream === "Channel") {
+      if (Number.isSafeInteger(Number(pid)) && Number(pid) > 1) task.pid = Number(pid)
+      socket.write(frame(task.command.env))
+      if (task.command.job !== undefined) socket.write(task.command.job)
     }
     return true
+  }
+
+  #listen(bytes: Uint8Array): void {
+    const heard = this.#frames.push(bytes)
+    if (Result.isFailure(heard)) return Effect.runSync(this.give(`it says what it never says: ${heard.failure}`))
+    for (const said of heard.success) this.#hear(said)
+  }
+
+  #hear(said: typeof Said.Type): void {
+    this.#heard++
+    if (said._tag === "Ready") Deferred.doneUnsafe(this.ready, Exit.void)
+    const task = "task" in said ? this.#tasks.get(said.task) : undefined
+    if (task === undefined || task.ended !== undefined) return
+    if (said._tag === "NotForked") {
+      task.ended = { code: undefined, signal: undefined }
+      fail(task, new Process.NotStarted({ reason: `it cannot be forked: ${said.reason}`, missing: false }))
+    }
+    if (said._tag === "Exited") {
+      const { code, rss, signal } = said
+      task.ended = { code, signal: signal === undefined ? undefined : (names.get(signal) ?? `signal ${signal}`), rss }
+      if (!task.sockets.has("Channel")) {
+        // it has never seen its job
+        fail(task, new Process.NotStarted({ reason: "its fork ended before it was there", missing: false }))
+      }
+      Queue.offerUnsafe(task.events, { _tag: "Exited", ...task.ended })
+      Deferred.doneUnsafe(task.over, Exit.void)
+      this.#closed(task)
+    }
   }
 
   #closed({ ended, events, open }: Task): void {
@@ -249,7 +320,14 @@ class Warm {
   }
 }
 
+const fail = (task: Task, error: Process.NotStarted | Lost): void => {
+  Queue.failCauseUnsafe(task.events, Cause.fail(error))
+  Deferred.doneUnsafe(task.over, Exit.void)
+}
+
 const ignore = () => {}
+
+const gone = "the Python that forks the tasks is gone"
 
 /** Of two names of a signal the first is the usual one. */
 const names: ReadonlyMap<number, string> = new Map(
@@ -258,71 +336,88 @@ const names: ReadonlyMap<number, string> = new Map(
     .map(([name, number]) => [number, name])
 )
 
-const start = (
-  { env, executable, folder }: Options,
-  scope: Scope.Scope
-): Effect.Effect<Warm, Process.NotStarted | Lost> =>
+const start = (launch: Launch, pulse: number, scope: Scope.Scope): Effect.Effect<Warm, Process.NotStarted | Lost> =>
   Effect.gen(function* () {
     const own = yield* Scope.fork(scope)
-    const lost = yield* Deferred.make<never, Lost>()
-    const path = join(yield* Scope.provide(privateFolder, own), "tasks")
-    const process = yield* Scope.provide(
-      Process.start({ executable, args: ["-X", "utf8", "-c", boot, folder], env, job: nothing }),
-      own
+    const close = Scope.close(own, Exit.void)
+    const warm = new Warm(close)
+    return yield* begun(warm, launch, pulse).pipe(
+      Scope.provide(own),
+      // whoever asked for it may be gone before it is there
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : close))
     )
-    const warm = new Warm(path, process, lost, Scope.close(own, Exit.void))
-    yield* Scope.provide(
-      listening(path, (socket) => warm.meet(socket)),
-      own
-    )
-    const frames = new Frames(decodeSaid, longest)
-    const ready = yield* Deferred.make<void>()
+  })
+
+const begun = (
+  warm: Warm,
+  launch: Launch,
+  pulse: number
+): Effect.Effect<Warm, Process.NotStarted | Lost, Scope.Scope> =>
+  Effect.gen(function* () {
+    const own = yield* Effect.scope
+    const folder = yield* privateFolder
+    yield* listening(join(folder, socketName), (socket) => warm.meet(socket))
+    const { events, killGroup } = yield* launch(folder, warm.token)
+    const over = yield* Deferred.make<void>()
     let words = ""
-    const watcher = Process.follow(process.events, ({ _tag, bytes }) =>
-      Effect.suspend(() => {
-        if (_tag !== "Report") {
-          words = `${words}${Buffer.from(bytes).toString("utf8")}`.slice(-2000)
-          return Effect.void
-        }
-        const heard = frames.push(bytes)
-        if (Result.isFailure(heard)) return warm.give(`it says what it never says: ${heard.failure}`)
-        for (const said of heard.success) {
-          if (said._tag === "Ready") Deferred.doneUnsafe(ready, Exit.void)
-          warm.hear(said)
-        }
-        return Effect.void
+    const watched = Process.follow(events, ({ bytes }) =>
+      Effect.sync(() => {
+        words = `${words}${Buffer.from(bytes).toString("utf8")}`.slice(-2000)
       })
     ).pipe(
       Effect.flatMap(({ code, signal }) => {
+        Deferred.doneUnsafe(over, Exit.void)
         const how = signal === undefined ? `ended with exit code ${code}` : `was ended by ${signal}`
         return warm.give(`the Python that forks the tasks ${how}${words === "" ? "" : `: ${words.trim()}`}`)
       })
     )
-    yield* Effect.forkIn(watcher, own, { startImmediately: true })
-    yield* Effect.raceFirst(Deferred.await(ready), Deferred.await(lost)).pipe(
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () =>
-          Effect.andThen(warm.give("it does not start"), Effect.fail(new Lost({ reason: "it does not start" })))
+    yield* Effect.forkIn(watched, own, { startImmediately: true })
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        if (!warm.isAlive) return Effect.sync(() => warm.orphans.forEach(killGroup))
+        warm.lose(gone)
+        warm.leave()
+        return Effect.timeoutOption(Deferred.await(over), grace)
       })
     )
+    yield* Deferred.await(warm.ready).pipe(
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => Effect.andThen(warm.give(late), Effect.fail(new Lost({ reason: late })))
+      })
+    )
+    yield* Effect.forkIn(watching(warm, pulse), own)
     return warm
   })
 
-const nothing = new Uint8Array()
+const late = `it has not started within ${patience / 1000} s`
 
-/** Nobody else may enter it. */
+/** Frozen, or out of its mind: its tasks would be waited for for ever. */
+const watching = (warm: Warm, pulse: number): Effect.Effect<void> =>
+  Effect.sleep(pulse).pipe(
+    Effect.andThen(warm.answers(pulse)),
+    Effect.repeat({ while: (answers) => answers }),
+    Effect.andThen(warm.give(`it has not answered for ${pulse / 1000} s`))
+  )
+
+/** Nobody else may enter it. The path of a socket is short by nature. */
 const privateFolder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "gleitzeit-python-"))),
+  Effect.tryPromise({
+    try: () => mkdtemp(join(tmpdir().length > 60 ? "/tmp" : tmpdir(), "gleitzeit-python-")),
+    catch: (error) => notStarted(error)
+  }),
   (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
 )
 
 const listening = (path: string, meet: (socket: Socket) => void) =>
   Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof createServer>>((resume) => {
+    Effect.callback<ReturnType<typeof createServer>, Process.NotStarted>((resume) => {
       const server = createServer(meet)
-      server.once("error", (error) => resume(Effect.die(error)))
+      server.once("error", (error) => resume(Effect.fail(notStarted(error))))
       server.listen(path, () => resume(Effect.succeed(server)))
     }),
     (server) => Effect.sync(() => server.close())
   )
+
+const notStarted = (error: unknown): Process.NotStarted =>
+  new Process.NotStarted({ reason: error instanceof Error ? error.message : String(error), missing: false })

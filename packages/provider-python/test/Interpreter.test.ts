@@ -1,12 +1,13 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { ChildEnvironment } from "@gleitzeit/core"
 import { PythonProvider } from "../src/index.ts"
 import * as Interpreter from "../src/Interpreter.ts"
-import { call, failure } from "./Tasks.ts"
+import { fit, installed, isOld } from "./Interpreters.ts"
+import { call, execute, failure } from "./Tasks.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gleitzeit-python-"))),
@@ -121,6 +122,82 @@ it.live("an interpreter that is gone when a task starts is looked for again", ()
     assert.deepStrictEqual([error.name, error.retryable], ["PROVIDER_NOT_AVAILABLE", true])
     program(command, answering("3.10.0", real))
     yield* call(provider, "python/execute", { code: "1" })
+  })
+)
+
+it.live("the folder of a virtual environment is as good as its interpreter", () =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    const PATH = "/bin:/usr/bin"
+    program(join(path, "env", "bin", "python"), answering("3.9.2", "/env/bin/python"))
+    const { find, of } = yield* Interpreter.make("python", join(path, "env"), { PATH })
+    assert.strictEqual((yield* find).executable, "/env/bin/python")
+    assert.strictEqual((yield* of(join(path, "env"))).executable, "/env/bin/python")
+    assert.strictEqual((yield* of(join(path, "env", "bin", "python"))).version, "3.9.2")
+    const { message } = yield* failure(of(path))
+    assert.include(message, `no Python 3.8 or newer: looked at ${join(path, "bin", "python")} (not there)`)
+    assert.include(message, "`python` names an interpreter or the folder of a virtual environment")
+  })
+)
+
+it.live("an environment that has outlived its Python is told with what it leads to", () =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    const bin = join(path, "venv", "bin")
+    mkdirSync(bin, { recursive: true })
+    symlinkSync("python3.9", join(bin, "python"))
+    symlinkSync(join(path, "gone", "python3.9"), join(bin, "python3.9"))
+    const { message } = yield* failure(find(join(path, "venv"), { PATH: path }))
+    assert.include(message, `${join(bin, "python")} (a link to ${join(path, "gone", "python3.9")}, which is not there)`)
+    const broken = yield* failure(find(undefined, { PATH: path, VIRTUAL_ENV: join(path, "venv") }))
+    assert.include(broken.message, `a link to ${join(path, "gone", "python3.9")}`)
+  })
+)
+
+it.live("those of tasks are asked once each, and are kept beside the provider's", () =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    const count = join(path, "count")
+    const own = program(join(path, "own"), answering("3.10.0", "/own", count))
+    const other = program(join(path, "other"), answering("3.11.0", "/other", count))
+    const { find, of } = yield* Interpreter.make("python", own, { PATH: "/bin:/usr/bin" })
+    for (const version of ["3.10.0", "3.10.0"]) assert.strictEqual((yield* find).version, version)
+    for (const version of ["3.11.0", "3.11.0"]) assert.strictEqual((yield* of(other)).version, version)
+    assert.strictEqual(lines(count), 2)
+  })
+)
+
+it.live("tells its packages with their versions", () =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    const installed = join(path, "site", "tiny_thing-1.2.dist-info")
+    mkdirSync(installed, { recursive: true })
+    writeFileSync(join(installed, "METADATA"), "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n")
+    const env = { ...(yield* ChildEnvironment.inherited), PYTHONPATH: join(path, "site") }
+    const { find, packages } = yield* Interpreter.make("python", undefined, env)
+    assert.strictEqual((yield* packages(yield* find))["tiny-thing"], "1.2")
+    const gone = { executable: "/nope/python", version: "3.9.0", prefix: "/nope" }
+    assert.include((yield* failure(packages(gone))).message, "/nope/python does not tell its packages: not there")
+  })
+)
+
+const outdated = [...installed].filter(([version]) => isOld(version))
+
+it.live.skipIf(outdated.length === 0)("an old Python is refused by its version and its path", () =>
+  Effect.gen(function* () {
+    for (const [version, path] of outdated) {
+      const { message } = yield* failure(find(path, { PATH: "/bin:/usr/bin" }))
+      assert.include(message, `no Python 3.8 or newer: looked at ${path} (is ${version}.`, version)
+    }
+  })
+)
+
+it.live.skipIf(fit.length < 2)("each Python from 3.8 on runs a task, at its own `python`", () =>
+  Effect.gen(function* () {
+    for (const [version, python] of fit) {
+      const code = `import sys, asyncio\nawait asyncio.sleep(0)\nresult = "%d.%d" % sys.version_info[:2]`
+      assert.strictEqual((yield* execute({ code, python }))["result"], version)
+    }
   })
 )
 

@@ -1,41 +1,85 @@
-import { JsonSchemaCheck } from "@gleitzeit/core"
+import { JsonSchemaCheck, type Provider } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Schema } from "effect"
 import plugin from "../src/index.ts"
-import { call } from "./Tasks.ts"
+import { call, failure } from "./Tasks.ts"
 
-const execute = (options: { readonly [key: string]: Schema.Json }, code: string) =>
-  Effect.scoped(Effect.flatMap(plugin.make(options, "py"), (provider) => call(provider, "python/execute", { code })))
+const made = <A, E>(
+  options: { readonly [key: string]: Schema.Json },
+  use: (provider: Provider.Provider) => Effect.Effect<A, E>
+) => Effect.scoped(Effect.flatMap(plugin.make(options, "py"), use))
+
+const seed = { timeout: 60, max_memory: "512M", allowed_modules: ["json", "csv", "math", "datetime"] }
+
+const execute = (options: { readonly [key: string]: Schema.Json }, params: Schema.JsonObject) =>
+  made(options, (provider) => call(provider, "python/execute", params))
 
 describe("the plug-in of Python", () => {
   it.live("makes a provider with the variables of `env`", () =>
     Effect.gen(function* () {
-      const result = yield* execute({ env: { CITY: "Bern" }, sandbox: false }, "import os\nresult = os.environ['CITY']")
-      assert.propertyVal(result, "result", "Bern")
+      const code = "import os\nresult = os.environ['CITY']"
+      assert.propertyVal(yield* execute({ env: { CITY: "Bern" }, sandbox: false }, { code }), "result", "Bern")
     })
   )
 
-  it.live("gives a task up after `timeout`", () =>
+  it.live("gives a task up after `timeout`, and the task's own comes first", () =>
     Effect.gen(function* () {
-      const failure = yield* Effect.flip(execute({ timeout: 0.2 }, "import time\ntime.sleep(60)"))
-      assert.strictEqual(failure.message, 'provider "py": the task took more than 0.2 s')
+      const code = "import time\ntime.sleep(60)"
+      const late = yield* failure(execute({ timeout: 0.2 }, { code }))
+      assert.include(late.message, "the task took more than 0.2 s")
+      const own = yield* failure(execute({ timeout: "1h" }, { code, timeout: "300ms" }))
+      assert.include(own.message, "the task took more than 0.3 s")
     })
   )
 
-  it.effect.each([
-    ["sandbox", true, "the Python sandbox is not available in this version"],
-    ["max_memory", "512MB", "`max_memory` cannot be kept: this version runs Python without isolation"],
-    ["allowed_modules", ["json"], "`allowed_modules` cannot be kept"]
-  ] as const)("refuses to promise %s", ([option, value, expected]) =>
+  it.live("limits memory as the documents of the format write it", () =>
     Effect.gen(function* () {
-      const failure = yield* Effect.flip(execute({ [option]: value }, "result = 1"))
-      assert.strictEqual(failure.name, "PROVIDER_INITIALIZATION_FAILED")
-      assert.include(failure.message, expected)
+      const code = "import resource\nresult = resource.getrlimit(resource.RLIMIT_DATA)[0]"
+      assert.propertyVal(yield* execute({ max_memory: "512M" }, { code }), "result", 512 * 1024 ** 2)
+      assert.propertyVal(yield* execute({ max_memory: "1G" }, { code, max_memory: "64MB" }), "result", 64 * 1024 ** 2)
     })
+  )
+
+  it.live("lets a task import what `allowed_modules` names, and what that imports", () =>
+    Effect.gen(function* () {
+      yield* made({ allowed_modules: seed.allowed_modules }, (provider) =>
+        Effect.gen(function* () {
+          const execute = (params: Schema.JsonObject) => call(provider, "python/execute", params)
+          const code =
+            "import json, csv, math\nfrom json.decoder import JSONDecoder\nresult = json.dumps(math.floor(2.5))"
+          assert.propertyVal(yield* execute({ code }), "result", "2")
+          const refused = yield* failure(execute({ code: "x = 1\nimport socket" }))
+          assert.include(refused.message, "ImportError: socket is not one of the modules that the task may import")
+          assert.include(refused.message, "csv, datetime, json, math")
+          const own = yield* execute({ code: "import socket\nresult = 1", allowed_modules: ["socket"] })
+          assert.propertyVal(own, "result", 1)
+        })
+      )
+    })
+  )
+
+  it.live("takes the options that the seeds write, as they write them", () =>
+    made({ ...seed, ...(process.platform === "linux" ? { sandbox: true } : {}) }, (provider) =>
+      Effect.sync(() => assert.strictEqual(provider.protocol, "python/v1"))
+    )
   )
 
   it("says what its options may be", () => {
-    const issues = JsonSchemaCheck.check(plugin.options, { python: "", env: { A: 1 }, sandbx: true })
-    assert.deepStrictEqual(issues.map(({ path }) => path.join(".")).toSorted(), ["env.A", "python", "sandbx"])
+    const issues = JsonSchemaCheck.check(plugin.options, {
+      python: "",
+      env: { A: 1 },
+      sandbx: true,
+      sandbox: "jail",
+      max_memory: "lots",
+      allowed_modules: ["os.path"]
+    })
+    assert.deepStrictEqual([...new Set(issues.map(({ path }) => path.join(".")))].toSorted(), [
+      "allowed_modules.0",
+      "env.A",
+      "max_memory",
+      "python",
+      "sandbox",
+      "sandbx"
+    ])
   })
 })

@@ -2,10 +2,14 @@ import { Providers } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, type Schema } from "effect"
 import { execFileSync, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { PythonProvider } from "../src/index.ts"
 import { bound, call, execute, failure, value, type Chunk } from "./Tasks.ts"
 
+const isLinux = process.platform === "linux"
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 const data = ({ data }: { readonly data?: Schema.Json }) => (data ?? {}) as Schema.JsonObject
 
@@ -55,11 +59,12 @@ describe("the result", () => {
 
   it.live("comes with what was printed", () =>
     Effect.gen(function* () {
-      const { duration_ms, ...rest } = yield* execute({
+      const { duration_ms, max_rss_kb, ...rest } = yield* execute({
         code: "import sys\nprint('out', sys.stdin.read())\nprint('err', file=sys.stderr)",
         stdin: "in\n"
       })
       assert.isAbove(Number(duration_ms), 0)
+      if (isLinux) assert.isAbove(Number(max_rss_kb), 1000)
       assert.deepStrictEqual(rest, {
         result: "out in",
         stdout: "out in\n\n",
@@ -154,6 +159,7 @@ result = {
         [large.name, large.message],
         ["RESULT_TOO_LARGE", "the result has 5027 bytes, more than the 4096 allowed"]
       )
+      assert.strictEqual((yield* failure(execute({ code: "result = 'x' * 20_000_000" }))).name, "RESULT_TOO_LARGE")
     })
   )
 
@@ -213,12 +219,12 @@ describe("what code is given", () => {
     })
   )
 
-  it.live("is never the whole of the code", () =>
+  it.live("is the whole of the code in a sandbox alone", () =>
     Effect.gen(function* () {
       for (const source of ["${t.content}", "\n${t.content}\n", "${t.content}${t.content}"]) {
         const { message, name } = yield* failure(value(bound(source, { "t.content": "print(1)" })))
         assert.strictEqual(name, "INVALID_PARAMS")
-        assert.include(message, "running generated code needs a sandbox, which this version does not have")
+        assert.include(message, "generated code is run in a sandbox only, so say `sandbox: true`")
         assert.notInclude(message, "print(1)")
       }
     })
@@ -256,6 +262,17 @@ describe("a file", () => {
       assert.strictEqual(message, `params of "python/execute": \`script\`: there is no file /nowhere/x.py`)
       // what comes from core is absolute: anything else has not been confined
       assert.include((yield* failure(execute({ file: "package.json" }))).message, "there is no file package.json")
+    })
+  )
+
+  it.live("that wants packages is refused", () =>
+    Effect.gen(function* () {
+      const file = join(mkdtempSync(join(tmpdir(), "gleitzeit-")), "wants.py")
+      writeFileSync(file, '# /// script\n# dependencies = ["requests"]\n# ///\n')
+      const { message, name } = yield* failure(execute({ file }))
+      assert.strictEqual(name, "INVALID_PARAMS")
+      assert.include(message, "`file`: the source has inline script metadata")
+      rmSync(dirname(file), { recursive: true })
     })
   )
 
@@ -428,6 +445,153 @@ print("three", file=sys.stderr)`
   )
 })
 
+describe("a limit", () => {
+  it.live("of time ends the whole tree, also in a loop that never yields, and can be tried again", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const code = `
+import os, subprocess
+print(os.getpid(), subprocess.Popen(["sleep", "60"]).pid, subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
+sum(iter(int, 1))`
+      const late = yield* failure(
+        execute({ code, timeout: 1 }, undefined, (chunk) => chunk._tag === "Log" && said.push(chunk.message))
+      )
+      assert.deepStrictEqual([late.name, late.retryable], ["PROVIDER_TIMEOUT", true])
+      assert.include(late.message, "the task took more than 1 s")
+      const pids = said.join(" ").split(" ").map(Number)
+      assert.lengthOf(pids, 3)
+      for (const pid of isLinux ? pids : pids.slice(0, 2)) assert.isTrue(dead(pid), String(pid))
+      const every = yield* failure(execute({ code: "while True: pass" }, { timeout: 300 }))
+      assert.include(every.message, "the task took more than 0.3 s")
+    })
+  )
+
+  it.live.skipIf(!isLinux)("of memory is a failure that says so, and leaves room for threads", () =>
+    Effect.gen(function* () {
+      const error = yield* failure(value("result = len(bytearray(600 * 1024 ** 2))", { max_memory: "512M" }))
+      assert.match(error.message, /^MemoryError: `max_memory` is 512 MiB \(<task>:1\)/)
+      const threads = `
+import threading
+over = threading.Event()
+threads = [threading.Thread(target=over.wait) for _ in range(64)]
+for thread in threads: thread.start()
+over.set()
+result = len(threads)`
+      assert.strictEqual(yield* value(threads, { max_memory: "1G" }), 64)
+      const every = yield* failure(execute({ code: "bytearray(99_000_000)" }, { maxMemory: 64 * 1024 ** 2 }))
+      assert.include(every.message, "`max_memory` is 64 MiB")
+    })
+  )
+
+  it.live("of what may be imported is told where the code imports, and not where a library does", () =>
+    Effect.gen(function* () {
+      const allowed = { allowed_modules: ["json", "statistics"] }
+      assert.strictEqual(yield* value("import json\nfrom statistics import mean\nresult = mean([1, 3])", allowed), 2)
+      const error = yield* failure(value("import json\nimport os.path", allowed))
+      assert.match(
+        error.message,
+        /^ImportError: os.path is not one of the modules that the task may import \(json, statistics\) \(<task>:2\)/
+      )
+      assert.notInclude(error.message, "run.py")
+      const none = yield* failure(execute({ code: "def f():\n  import re\nf()" }, { allowedModules: [] }))
+      assert.include(none.message, "re is not one of the modules that the task may import (none)")
+    })
+  )
+})
+
+describe("where a task runs", () => {
+  it.live("is the folder that it names", () =>
+    Effect.gen(function* () {
+      const cwd = fixture("scripts")
+      const code = "import os, values\nresult = [os.getcwd(), os.path.dirname(os.path.abspath(values.__file__))]"
+      assert.deepStrictEqual(yield* value(code, { cwd }), [cwd, cwd])
+      const file = fixture("shadow/main.py")
+      const found = yield* execute({ file, cwd })
+      assert.strictEqual(found["result"], "ran")
+    })
+  )
+
+  it.live.skipIf(!isLinux)(
+    "is a folder of its own in a sandbox, the only one that it may write to, and then it is gone",
+    () =>
+      Effect.gen(function* () {
+        const code = `
+import os, tempfile
+open("a", "w").write("x")
+os.mkdir("deep")
+with tempfile.NamedTemporaryFile(delete=False) as file: file.write(b"y")
+try:
+    open(args, "w")
+    said = "written"
+except OSError as error:
+    said = type(error).__name__
+result = [os.getcwd(), sorted(os.listdir("."))[0], os.path.dirname(file.name) == os.getcwd(), said]`
+        for (const sandbox of [true, "strict", "ns"]) {
+          const outside = join(tmpdir(), "gleitzeit-not-to-be-written")
+          const [folder, ...rest] = (yield* value(code, { sandbox, args: outside })) as Schema.JsonArray
+          assert.deepStrictEqual(rest, ["a", true, sandbox === "ns" ? "OSError" : "PermissionError"])
+          assert.isFalse(existsSync(String(folder)))
+          assert.isFalse(existsSync(outside))
+        }
+      })
+  )
+
+  it.live.skipIf(!isLinux)("is isolated as it asks, or it does not run", () =>
+    Effect.gen(function* () {
+      const reads = "result = open('/etc/passwd').read(4)"
+      assert.strictEqual(yield* value(reads), "root")
+      assert.strictEqual(yield* value(reads, { sandbox: "rlimit" }), "root")
+      for (const sandbox of [true, "ns"]) {
+        assert.match((yield* failure(value(reads, { sandbox }))).message, /^PermissionError: .*'\/etc\/passwd'/)
+      }
+      const generated = bound("${t}", { t: "result = 6 * 7" })
+      const program = "import os\nresult = os.system('true')"
+      assert.notStrictEqual(yield* value(program, { sandbox: true }), 0)
+      assert.strictEqual(yield* value(program), 0)
+      // a reference is a value: as the whole of the code it is an expression
+      assert.isNull(yield* value(generated, { sandbox: true }))
+      const file = fixture("scripts/greet.py")
+      const found = yield* execute({ file, args: { name: "Ada" }, sandbox: true })
+      assert.deepStrictEqual(found["result"], { status: "success", data: "Hello, Ada", same: true })
+    })
+  )
+
+  it.live("is a container, or nothing, where it asks for one", () =>
+    Effect.gen(function* () {
+      const container = { host: "unix:///nowhere/engine.sock" }
+      const none = yield* failure(execute({ code: "result = 1", sandbox: "container" }, { container }))
+      assert.deepStrictEqual([none.name, none.retryable], ["PROVIDER_NOT_AVAILABLE", false])
+      assert.include(none.message, "/nowhere/engine.sock")
+      const both = yield* failure(execute({ code: "1", sandbox: "container", python: "python3" }, { container }))
+      assert.include(both.message, "`python` names a Python of this machine")
+      const provider = yield* PythonProvider.make({ container, sandbox: "container" })
+      assert.strictEqual((yield* provider.health).status, "unhealthy")
+      assert.isUndefined(yield* provider.identity("python/execute", { code: "1" }))
+      assert.deepStrictEqual(yield* call(provider, "python/validate", { code: "1" }), { valid: true, errors: [] })
+    })
+  )
+
+  it.live("may be a start of Python of its own", () =>
+    Effect.gen(function* () {
+      const found = yield* execute({ code: "import os\nresult = os.getppid()" }, { fork: false })
+      assert.strictEqual(found["result"], process.pid)
+      assert.notProperty(found, "max_rss_kb")
+      if (isLinux) assert.notStrictEqual(yield* value("import os\nresult = os.getppid()"), process.pid)
+    })
+  )
+
+  it.live("knows what Python looks at when it starts", () =>
+    Effect.gen(function* () {
+      const env = { PYTHONPATH: fixture("scripts"), PYTHONHASHSEED: "0" }
+      const code = "import sys\nresult = [args in sys.path, sys.flags.hash_randomization]"
+      const args = fixture("scripts")
+      assert.deepStrictEqual(yield* value(code, { args }), [false, 1])
+      assert.deepStrictEqual(yield* value(code, { args, env }), [true, 0])
+      assert.deepStrictEqual((yield* execute({ code, args }, { env }))["result"], [true, 0])
+    })
+  )
+})
+
 describe("interruption", () => {
   it.live("ends the whole tree before it returns, also in a loop that never yields", () =>
     Effect.gen(function* () {
@@ -457,9 +621,13 @@ sum(iter(int, 1))`
       const said = yield* Effect.callback<string>((resume) => {
         owner.stdout.once("data", (bytes: Buffer) => resume(Effect.succeed(bytes.toString())))
       })
-      assert.isFalse(dead(Number(said)))
+      const [place = "", ...pids] = said.trim().split(" ")
+      assert.lengthOf(pids, 3)
+      for (const pid of pids) assert.isFalse(dead(Number(pid)))
+      assert.isTrue(existsSync(place))
       owner.kill("SIGKILL")
-      yield* died(Number(said))
+      for (const pid of pids) yield* died(Number(pid))
+      yield* Effect.sync(() => existsSync(dirname(place))).pipe(Effect.repeat({ until: (there) => !there }))
     })
   )
 })
@@ -471,8 +639,9 @@ describe("params", () => {
         [{}, "needs exactly one of `code`, `file` and `script`, and has none of them"],
         [{ code: "1", file: "a.py" }, "has `code` and `file`"],
         [{ code: "1", args: 1, context: 2 }, "`args` and `context` are the same param"],
-        [{ code: "1", sandbox: true }, "the Python sandbox is not available in this version; leave `sandbox` out"],
-        [{ code: "1", timeout: 3 }, `["timeout"]`]
+        [{ code: "1", sandbox: "very" }, `["sandbox"]`],
+        [{ code: "1", cwd: "/nowhere/at/all" }, "`cwd`: there is no folder /nowhere/at/all"],
+        [{ code: "1", nonsense: 3 }, `["nonsense"]`]
       ] as const) {
         const { message, name } = yield* failure(execute(params))
         assert.strictEqual(name, "INVALID_PARAMS")
@@ -510,9 +679,13 @@ describe("a provider of python/v1", () => {
     Effect.gen(function* () {
       const providers = yield* Providers.Providers
       const python = yield* providers.choose("python/execute", {})
-      const info = (yield* call(python, "python/info", {})) as Schema.JsonObject
+      const { packages, ...info } = (yield* call(python, "python/info", {})) as Schema.JsonObject
       assert.match(String(info["version"]), /^3\.\d+\.\d+$/)
-      assert.deepStrictEqual(yield* python.health, { status: "healthy", details: info })
+      assert.isObject(packages)
+      const { details, status } = yield* python.health
+      const { levels, ...rest } = details as Schema.JsonObject
+      assert.deepStrictEqual([status, rest], ["healthy", info])
+      assert.isNull((levels as Schema.JsonObject)["none"])
       assert.strictEqual(
         yield* python.identity("python/execute", {}),
         `python ${info["version"]} ${info["executable"]}`
@@ -529,13 +702,20 @@ describe("a provider of python/v1", () => {
     }).pipe(Effect.provide(PythonProvider.layer().pipe(Layer.provideMerge(Providers.layer))))
   )
 
-  it.live("is refused with a sandbox that it does not have", () =>
+  it.live("takes as many tasks at once as it is told, and says whether they are isolated", () =>
+    Effect.gen(function* () {
+      assert.isAbove((yield* PythonProvider.make({ sandbox: false })).concurrency, 0)
+      const { capabilities, concurrency } = yield* PythonProvider.make({ concurrency: 3, sandbox: "rlimit" })
+      assert.deepStrictEqual([concurrency, capabilities.sandboxed], [3, false])
+      if (isLinux) assert.isTrue((yield* PythonProvider.make({ sandbox: true })).capabilities.sandboxed)
+    })
+  )
+
+  it.live.skipIf(isLinux)("is refused with a level that is there on Linux alone", () =>
     Effect.gen(function* () {
       const error = yield* failure(Effect.scoped(PythonProvider.make({ sandbox: true })))
       assert.strictEqual(error.name, "PROVIDER_INITIALIZATION_FAILED")
-      assert.include(error.message, "the Python sandbox is not available in this version")
-      assert.isAbove((yield* PythonProvider.make({ sandbox: false })).concurrency, 0)
-      assert.strictEqual((yield* PythonProvider.make({ concurrency: 3 })).concurrency, 3)
+      assert.include(error.message, "the level strict is there on Linux alone")
     })
   )
 })

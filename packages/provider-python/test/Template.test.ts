@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { fileURLToPath } from "node:url"
-import { bound, execute } from "./Tasks.ts"
+import { bound, execute, value } from "./Tasks.ts"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -171,5 +171,38 @@ it.live("a syntax error stands where it stands, and shows the references as they
     if (outcome === undefined || !("error" in outcome)) return assert.fail(JSON.stringify(outcome))
     assert.deepStrictEqual([outcome.line, outcome.column], [2, source.split("\n")[1]!.lastIndexOf("=") + 1])
     assert.include(outcome.text ?? "", "${some task.content}")
+  })
+)
+
+it.live("whatever names are drawn, none goes on with a number, and a value that is one of them stays a text", () =>
+  Effect.gen(function* () {
+    const found = yield* value(
+      `
+import sys
+sys.path.insert(0, args)
+import template
+
+def bind(segments, values, drawn):
+    template.os.urandom = lambda size: bytes([drawn(size)]) * size
+    return template.bind(segments, values, "<task>", 1, lambda value: value)
+
+taken = []
+for number in ["1", "0x", "0xa", "0b1", "0o7", "1.5", "1e5", "1_0", "0"]:
+    for byte in range(256):
+        try:
+            bind(["x = " + number, {"ref": "v", "raw": "$\x7bv}"}], {"v": 1}, lambda size: byte)
+            taken.append([number, byte])
+        except SyntaxError:
+            pass
+letters = template.LETTERS
+segments = ["x = '", {"ref": "a", "raw": "$\x7ba}"}, {"ref": "b", "raw": "$\x7bbb}"}, "'"]
+values = {"a": "_" + letters[4] * 4, "b": "_" + letters[3] * 3}
+tree, _ = bind(segments, values, lambda size: size)
+scope = {}
+exec(compile(tree, "<task>", "exec"), scope)
+result = [taken, scope["x"] == values["a"] + values["b"]]`,
+      { args: path("../src/python") }
+    )
+    assert.deepStrictEqual(found, [[], true])
   })
 )

@@ -1,6 +1,6 @@
 /** `gleitzeit doctor` */
 import { Gleitzeit, type Settings, Store } from "@gleitzeit/core"
-import { Effect, Result } from "effect"
+import { Effect, Option, Result, Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Command } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
@@ -18,6 +18,8 @@ export interface Finding {
   readonly what: string
   readonly status: "ok" | "degraded" | "failed"
   readonly detail: string
+  /** Levels of isolation that a provider may give: why one is not to be had here, null where it is. */
+  readonly levels?: Levels
 }
 
 export const doctor = Command.make(
@@ -40,8 +42,16 @@ export const doctor = Command.make(
 /** As people read it. */
 export const table = (findings: ReadonlyArray<Finding>, style: Style): ReadonlyArray<string> => {
   const { green, red, signs, yellow } = style
-  return Text.table(findings.map(({ detail, what }) => [what, detail])).map((line, i) => {
-    const status = findings[i]?.status
+  const rows = findings.flatMap(({ detail, levels = {}, status, what }) => [
+    { what, status, detail },
+    ...Object.entries(levels).map(([level, missing]) =>
+      missing === null
+        ? { what: `  ${level}`, status: "ok", detail: "available" }
+        : { what: `  ${level}`, status: "degraded", detail: `not available: ${Text.flat(missing)}` }
+    )
+  ])
+  return Text.table(rows.map(({ detail, what }) => [what, detail])).map((line, i) => {
+    const status = rows[i]?.status
     const sign =
       status === "ok" ? green(signs.completed) : status === "degraded" ? yellow(signs.warning) : red(signs.failed)
     return `${sign} ${line}`
@@ -49,6 +59,19 @@ export const table = (findings: ReadonlyArray<Finding>, style: Style): ReadonlyA
 }
 
 // internal
+
+const Levels = Schema.Record(Schema.String, Schema.NullOr(Schema.String))
+type Levels = typeof Levels.Type
+
+const Isolating = Schema.StructWithRest(Schema.Struct({ levels: Levels }), [Schema.Record(Schema.String, Schema.Json)])
+const decodeIsolating = Schema.decodeUnknownOption(Isolating)
+
+/** The levels apart from the other facts: each has a line of its own. */
+const isolating = (details: Schema.Json | undefined): { readonly facts: unknown; readonly levels?: Levels } =>
+  Option.match(decodeIsolating(details), {
+    onNone: () => ({ facts: details }),
+    onSome: ({ levels, ...facts }) => ({ facts, levels })
+  })
 
 const look = (settings: Settings.Settings) =>
   Effect.gen(function* () {
@@ -69,11 +92,15 @@ const look = (settings: Settings.Settings) =>
       Result.isSuccess(store)
         ? { what: "store", status: "ok", detail: `${where}, survives: ${store.success}` }
         : { what: "store", status: "failed", detail: `${where}: ${Text.flat(store.failure.message)}` },
-      ...health.map(({ health, name }): Finding => ({
-        what: name,
-        status: health.status === "healthy" ? "ok" : health.status === "degraded" ? "degraded" : "failed",
-        detail: details(health.details) || health.status
-      }))
+      ...health.map(({ health, name }): Finding => {
+        const { facts, levels } = isolating(health.details)
+        return {
+          what: name,
+          status: health.status === "healthy" ? "ok" : health.status === "degraded" ? "degraded" : "failed",
+          detail: details(facts) || health.status,
+          ...(levels === undefined ? {} : { levels })
+        }
+      })
     ]
     return findings
   })

@@ -1,7 +1,7 @@
 """Runs one task and reports how it ended.
 
 The job comes as one frame on file descriptor 3, reports go as frames to 4: four bytes of length, then JSON. Standard
-output and error belong to the task. There is no sandbox: the code may do what the user may do.
+output and error belong to the task. What the code may do is a matter of its level: see sandbox.py.
 """
 
 import _thread
@@ -29,8 +29,12 @@ def main(forked=False):
     """forked: by a zygote, which sees to it that this process ends with the one that asked."""
     global OWNER
     OWNER = os.getpid()
+    data = receive()
+    for descriptor in (JOB, REPORT):
+        os.set_inheritable(descriptor, False)
+    tagged = b'"$type"' in data
     try:
-        job, tagged = _receive()
+        job = json.loads(data.decode("utf-8"))
     except RecursionError:
         return _send("Failed", type="RecursionError", message="the params are nested too deeply for Python")
     if any(not isinstance(part, str) for part in job["segments"]):
@@ -46,11 +50,22 @@ def main(forked=False):
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     if not forked:
         _die_with_owner()
+    if job["cwd"] is not None:
+        try:
+            os.chdir(job["cwd"])
+        except OSError as error:
+            _send("Failed", type=_type_name(error), message=f"the task cannot run in its folder: {error}")
+            sys.exit(1)
     if job["level"] != "none":
+        reason = None
         try:
             sandbox.seal(job["level"], job["limits"], job["readable"], job["writable"])
         except Exception as error:
-            _send("Unsealed", message=_shortened(str(error), MESSAGE))
+            reason = str(error)
+        # some levels go on in a child
+        OWNER = os.getpid()
+        if reason is not None:
+            _send("Unsealed", message=_shortened(reason, MESSAGE))
             sys.exit(1)
     task = Task(job, template, tagged)
     if job["check"]:
@@ -67,7 +82,8 @@ class Task:
         self.name = job["name"]
         self.module = type(sys)("__main__")
         self.scope = self.module.__dict__
-        self.scope["__builtins__"] = builtins
+        allowed = job["allowed_modules"]
+        self.scope["__builtins__"] = builtins if allowed is None else _guarded({"__future__", *allowed})
         self.given = set()
 
     def restore(self, value):
@@ -199,12 +215,19 @@ def progress(fraction=None, message=None):
 # internal: the channel
 
 
-def _receive():
-    with open(JOB, "rb", closefd=False) as channel:
-        data = channel.read(int.from_bytes(channel.read(4), "big"))
-    for descriptor in (JOB, REPORT):
-        os.set_inheritable(descriptor, False)
-    return json.loads(data.decode("utf-8")), b'"$type"' in data
+def receive():
+    """The JSON of the next frame."""
+    return _exactly(int.from_bytes(_exactly(4), "big"))
+
+
+def _exactly(size):
+    data = bytearray()
+    while len(data) < size:
+        more = os.read(JOB, min(size - len(data), 1 << 20))
+        if not more:
+            raise EOFError("whoever gives the job is gone")
+        data += more
+    return bytes(data)
 
 
 def _die_with_owner():
@@ -243,6 +266,24 @@ def _write(data):
                 view = view[os.write(REPORT, view) :]
         except OSError:
             pass
+
+
+# internal: imports
+
+
+def _guarded(allowed):
+    """For the frames of the task alone: what it may import goes on as ever."""
+
+    def guard(name, globals=None, locals=None, fromlist=(), level=0):
+        if level == 0 and name.partition(".")[0] not in allowed:
+            most = ", ".join(sorted(allowed - {"__future__"})) or "none"
+            raise ImportError(f"{name} is not one of the modules that the task may import ({most})")
+        return builtins.__import__(name, globals, locals, fromlist, level)
+
+    own = type(sys)("builtins")
+    own.__dict__.update(builtins.__dict__)
+    own.__import__ = guard
+    return own
 
 
 # internal: failures

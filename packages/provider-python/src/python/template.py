@@ -1,9 +1,10 @@
 """Python source with references in it becomes a syntax tree in which every value is data.
 
-Each reference is replaced by a made-up name of exactly its length, so that lines and columns stay what they were, and
-the source is parsed once, without any value. In the tree such a name is found again as one of three things: an
-expression, which becomes a variable; a piece of a string, which becomes text; or something that must be a name, which
-is an error. In a comment it is gone. No value ever meets the parser.
+Each reference is replaced by a made-up name of exactly its length in bytes, so that lines and columns stay what they
+were, and the source is parsed once, without any value. The names are drawn anew for every task and stand nowhere else
+in the source: no text, and no escape in a text, can be one of them but by chance. In the tree such a name is found
+again as one of three things: an expression, which becomes a variable; a piece of a string, which becomes text; or
+something that must be a name, which is an error. In a comment it is gone. No value ever meets the parser.
 """
 
 import ast
@@ -11,6 +12,8 @@ import json
 import os
 import re
 import warnings
+
+import values as forms
 
 # Nothing that a number may go on with after an underscore: in `1${a}` the digit must not swallow the name.
 LETTERS = "ghikmnpqrstuvwyzGHIKMNPQRSTUVWYZ"
@@ -22,24 +25,32 @@ def bind(segments, values, filename, line, restore):
     segments: text, and references as {"ref", "raw"}; values: by ref; line: of the file on which the source begins;
     restore: makes of a value as it travels one of its own, a new one at each call.
     """
-    names, source = _name(segments, "\n" * (line - 1), filename)
+    names, source = _name(segments, filename, line)
     tree = _parse(source, filename, names)
-    pattern = "|".join(sorted(names, key=len, reverse=True))
+    pattern = "|".join(sorted(names, key=len, reverse=True)) or r"(?!)"
     in_text, in_bytes = re.compile(pattern), re.compile(pattern.encode())
     variables = {}
 
     def refuse(name, node):
-        # not every node knows its line, and none that of its parts
+        # not every node knows its place, and none that of its parts
         lines = source.split("\n")
-        first = getattr(node, "lineno", 1) - 1
+        first = max(getattr(node, "lineno", 1) - 1, 0)
         number = next(number for number in [*range(first, len(lines)), *range(first)] if name in lines[number])
-        message = f"{names[name]['raw']} stands where Python needs a name, and it is a value"
         text = lines[number]
-        raise SyntaxError(message, (filename, number + 1, text.index(name) + 1, _written(text, names)))
+        begin = _characters(text, getattr(node, "col_offset", 0)) if number == first else 0
+        at = text.find(name, begin)
+        if at < 0:
+            at = text.index(name)
+        message = f"{names[name]['raw']} stands where Python needs a name, and it is a value"
+        raise SyntaxError(message, (filename, number + 1, _offset(text, at + 1, names), _written(text, names)))
 
     def text_of(name):
         value = values[names[name]["ref"]]
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if isinstance(value, str):
+            return value
+        text = _json(value)
+        # a number that travels with a tag is a number in the text too
+        return _json(json.loads(text, object_hook=forms.untag)) if '"$type"' in text else text
 
     def bytes_of(name):
         value = restore(values[names[name]["ref"]])
@@ -66,27 +77,31 @@ def bind(segments, values, filename, line, restore):
     return tree, variables
 
 
-def _name(segments, before, filename):
-    """Names for the references, none of them anywhere in the source; and the source with them in place."""
+def _name(segments, filename, line):
+    """Names for the references, none of them anywhere in the source; and the source with them, on its lines."""
     written = "".join(part for part in segments if isinstance(part, str))
     while True:
-        names, by_raw = {}, {}
+        names, by_raw, pieces = {}, {}, ["\n" * (line - 1)]
         for part in segments:
-            if isinstance(part, str) or part["raw"] in by_raw:
+            if isinstance(part, str):
+                pieces.append(part)
                 continue
             raw = part["raw"]
             if "\n" in raw or "\r" in raw:
-                raise SyntaxError(f"{raw!r} does not stand on one line", (filename, 1, 1, ""))
-            length = len(raw.encode("utf-8", "surrogatepass"))
-            by_raw[raw] = "_" + "".join(LETTERS[byte % len(LETTERS)] for byte in os.urandom(length - 1))
-            names[by_raw[raw]] = part
-        source = before + "".join(part if isinstance(part, str) else by_raw[part["raw"]] for part in segments)
+                before = "".join(pieces)
+                at = (filename, before.count("\n") + 1, len(before) - before.rfind("\n"), "")
+                raise SyntaxError(f"{raw!r} does not stand on one line", at)
+            if raw not in by_raw:
+                length = len(raw.encode("utf-8", "surrogatepass"))
+                by_raw[raw] = "_" + "".join(LETTERS[byte % len(LETTERS)] for byte in os.urandom(length - 1))
+                names[by_raw[raw]] = part
+            pieces.append(by_raw[raw])
         alone = all(
             name not in written and not any(other != name and other.startswith(name) for other in names)
             for name in names
         )
         if alone and len(names) == len(by_raw):
-            return names, source
+            return names, "".join(pieces)
 
 
 def _parse(source, filename, names):
@@ -97,9 +112,35 @@ def _parse(source, filename, names):
             warnings.filterwarnings("ignore", r".*\\_", DeprecationWarning)
             return ast.parse(source, filename)
     except SyntaxError as error:
+        if error.filename == "<fstring>":
+            _place(error, source, filename)
+        text = error.text
+        if text:
+            error.offset = _offset(text, error.offset, names)
+            if getattr(error, "end_offset", None) and error.end_lineno == error.lineno:
+                error.end_offset = _offset(text, error.end_offset, names)
+            error.text = _written(text, names)
         error.msg = _written(error.msg, names)
-        error.text = error.text and _written(error.text, names)
         raise
+
+
+def _place(error, source, filename):
+    """Before 3.12 an expression in an f-string is parsed apart, in parentheses and without its place."""
+    expression = (error.text or "").rstrip("\n")[1:-1]
+    lines = source.split("\n")
+    found = [number for number, line in enumerate(lines) if expression and expression in line]
+    error.filename = filename
+    if found:
+        error.lineno, error.text = found[0] + 1, lines[found[0]]
+        error.offset = error.text.index(expression) + 1
+    else:
+        error.lineno, error.text, error.offset = None, None, None
+    if hasattr(error, "end_offset"):
+        error.end_lineno = error.end_offset = None
+
+
+def _json(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=forms.tag)
 
 
 def _written(text, names):
@@ -107,3 +148,16 @@ def _written(text, names):
     for name, reference in names.items():
         text = text.replace(name, reference["raw"])
     return text
+
+
+def _offset(text, offset, names):
+    """Of a character (from 1) of the text, where it stands in the text as it was written: that has as many bytes."""
+    if not offset or offset < 1:
+        return offset
+    before = len(text[: offset - 1].encode("utf-8", "surrogatepass"))
+    return _characters(_written(text, names), before) + 1
+
+
+def _characters(text, size):
+    """How many characters that many bytes of it are."""
+    return len(text.encode("utf-8", "surrogatepass")[:size].decode("utf-8", "ignore"))

@@ -25,6 +25,13 @@ def untag(found):
     return found
 
 
+def tag(value):
+    """For json.dumps: bytes in their tagged form."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"$type": "bytes", "base64": binascii.b2a_base64(bytes(value), newline=False).decode()}
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
 class Unfit(ValueError):
     """A value that cannot be written down, and the way to it."""
 
@@ -55,8 +62,8 @@ def _plain(value, depth, above, strange):
         return {"$type": "float", "value": "nan" if number != number else "inf" if number > 0 else "-inf"}
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, (bytes, bytearray)):
-        return {"$type": "bytes", "base64": binascii.b2a_base64(value, newline=False).decode()}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return tag(value)
     if id(value) in above:
         raise Unfit("holds itself")
     if depth >= DEPTH:
@@ -78,10 +85,9 @@ def _compound(value, depth, above, strange):
     if hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
         fields = [field.name for field in sys.modules["dataclasses"].fields(value)]
         return dict(_each([(name, getattr(value, name)) for name in fields], depth, above, strange))
-    for ancestor in type(value).__mro__:
-        convert = CONVERTED.get(f"{ancestor.__module__}.{ancestor.__qualname__}")
-        if convert is not None:
-            return _plain(convert(value), depth, above, strange)
+    converted = _converted(value)
+    if converted is not value:
+        return _plain(converted, depth, above, strange)
     name = f"{type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")
     strange.add(name)
     return {"$type": "repr", "type": name, "value": _repr(value)}
@@ -97,21 +103,68 @@ def _each(items, depth, above, strange):
         raise
 
 
+def _converted(value):
+    """A form of it that is nearer to JSON; itself when there is none."""
+    for ancestor in type(value).__mro__:
+        convert = CONVERTED.get(f"{ancestor.__module__}.{ancestor.__qualname__}")
+        if convert is not None:
+            return convert(value)
+    return value
+
+
 def _iso(value):
     return value.isoformat()
 
 
+def _nothing(_):
+    return None
+
+
+def _number(value):
+    """A number, a date or the like of numpy, which may have more digits than Python's own."""
+    if value.dtype.kind == "M":
+        return str(value) if value == value else None
+    if value.dtype.kind == "m":
+        return value / type(value)(1, "s") if value == value else None
+    item = value.item()
+    return item if type(item) is not type(value) else complex(value) if value.dtype.kind == "c" else float(value)
+
+
+def _array(value):
+    """One of dates goes piece by piece: all at once they come as numbers when they are finer than microseconds."""
+    if value.dtype.kind not in "mM":
+        return value.tolist()
+    return list(value) if value.ndim else value[()]
+
+
 # By name, so that no module is loaded for it: a value of the type can only be there when its module is.
 CONVERTED = {
+    "array.array": list,
+    "builtins.dict_items": list,
+    "builtins.dict_keys": list,
+    "builtins.dict_values": list,
+    "builtins.mappingproxy": dict,
+    "builtins.range": list,
+    "collections.ChainMap": dict,
+    "collections.UserDict": dict,
+    "collections.UserList": list,
+    "collections.UserString": str,
     "collections.deque": list,
     "datetime.date": _iso,
     "datetime.time": _iso,
+    "datetime.timedelta": lambda value: value.total_seconds(),
     "decimal.Decimal": str,
     "enum.Enum": lambda value: value.value,
     "fractions.Fraction": str,
-    "numpy.generic": lambda value: value.item(),
-    "numpy.ndarray": lambda value: value.tolist(),
+    "numpy.generic": _number,
+    "numpy.ndarray": _array,
+    "pandas._libs.missing.NAType": _nothing,
+    "pandas._libs.tslibs.nattype.NaTType": _nothing,
+    "pandas._libs.tslibs.period.Period": str,
+    "pandas._libs.interval.Interval": str,
+    "pandas.core.arrays.base.ExtensionArray": lambda value: value.tolist(),
     "pandas.core.frame.DataFrame": lambda value: value.to_dict(orient="records"),
+    "pandas.core.indexes.base.Index": lambda value: value.tolist(),
     "pandas.core.series.Series": lambda value: value.tolist(),
     "pathlib.PurePath": os.fspath,
     "pathlib._local.PurePath": os.fspath,
@@ -120,9 +173,12 @@ CONVERTED = {
 
 
 def _key(key):
+    if isinstance(key, str):
+        return str.__str__(key)
     if key is None or isinstance(key, (bool, float)) or type(key) is int:
         return json.dumps(key)
-    return str(key)
+    converted = _converted(key)
+    return str(key) if converted is key or isinstance(converted, (list, dict)) else _key(converted)
 
 
 def _sorted(values):

@@ -1,26 +1,42 @@
 """A warm interpreter that forks a child for each task, so that a task does not pay for the start of Python.
 
-Commands come as frames on file descriptor 3, events go as frames to 4: four bytes of length, then JSON. What a task is
-given and what it says never passes through here: each child connects to a socket by itself. One thread and no secrets,
-as every child begins as a copy of this process.
+It connects to a socket of the program that runs tasks. Commands come there as frames, and events go back: four bytes of
+length, then JSON. What a task is given and what it says never passes through here: each child connects by itself. One
+thread and no secrets, as every child begins as a copy of this process.
 """
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import time
 
 import run
 
-COMMANDS, EVENTS = 3, 4
 # prctl(2)
 SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36
 # What tasks may need: loaded while nothing else is to be done, and from then on a child has it for nothing.
-LATER = ("template", "sandbox", "traceback", "asyncio", "datetime", "decimal", "collections", "re", "random")
+LATER = (
+    "template",
+    "traceback",
+    "math",
+    "re",
+    "collections",
+    "datetime",
+    "random",
+    "asyncio",
+    "csv",
+    "statistics",
+    "textwrap",
+    "urllib.parse",
+)
+# Seconds of quiet before the next of them.
+QUIET = 0.02
 # Rounds in which processes that a task has left behind are looked for.
 ROUNDS = 100
 
@@ -28,12 +44,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main():
+    """sys.argv: the folder of this file, the socket, and the token that is good for it once."""
+    _, _, place, token = sys.argv
     # the task's arguments are its own
     sys.argv = [""]
-    libc.prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for descriptor in (COMMANDS, EVENTS):
-        os.set_inheritable(descriptor, False)
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -41,37 +56,42 @@ def main():
     signal.signal(signal.SIGCHLD, lambda *_: None)
     # a terminal's Ctrl-C is for the program that started this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    zygote = Zygote(place, connect(place, token, "Control"), woken)
     settle()
-    send("Ready")
-    finish(Zygote(woken).serve())
+    zygote.send("Ready")
+    load("sandbox")
+    finish(zygote.serve())
 
 
 class Zygote:
-    def __init__(self, woken):
+    def __init__(self, place, control, woken):
+        self.place = place
+        self.control = control
         self.woken = woken
+        self.pid = os.getpid()
         self.pids = {}  # by the task's number
-        self.numbers = {}  # by pid
+        self.tasks = {}  # by pid
 
     def serve(self):
         """Until the other side is gone. In a child it returns what is to be run."""
         rest = b""
         later = list(LATER)
         while True:
-            ready, _, _ = select.select([COMMANDS, self.woken], [], [], 0.02 if later else None)
+            ready, _, _ = select.select([self.control, self.woken], [], [], QUIET if later else None)
             if not ready:
-                __import__(later.pop(0))
-                settle()
+                load(later.pop(0))
                 continue
             if self.woken in ready:
                 drain(self.woken)
                 self.reap()
-            if COMMANDS not in ready:
+            if self.control not in ready:
                 continue
-            data = os.read(COMMANDS, 65536)
+            try:
+                data = os.read(self.control, 65536)
+            except OSError:
+                data = b""
             if not data:
-                for pid in self.numbers:
-                    kill(pid)
-                os._exit(0)
+                self.leave()
             rest += data
             while len(rest) >= 4 and len(rest) >= 4 + int.from_bytes(rest[:4], "big"):
                 end = 4 + int.from_bytes(rest[:4], "big")
@@ -81,20 +101,22 @@ class Zygote:
                     return child
 
     def obey(self, command):
-        number = command["task"]
-        if command["_tag"] == "Kill":
-            if number in self.pids:
-                kill(self.pids[number])
-            return None
-        try:
-            pid = os.fork()
-        except OSError as error:
-            send("NotForked", task=number, reason=os.strerror(error.errno))
-            return None
-        if pid == 0:
-            return lambda: live(command)
-        self.pids[number] = pid
-        self.numbers[pid] = number
+        kind = command["_tag"]
+        if kind == "Ping":
+            self.send("Pong")
+        elif kind == "Kill":
+            if command["task"] in self.pids:
+                kill(self.pids[command["task"]])
+        else:
+            try:
+                pid = os.fork()
+            except OSError as error:
+                self.send("NotForked", task=command["task"], reason=os.strerror(error.errno))
+                return None
+            if pid == 0:
+                return lambda: live(self.place, command, self.pid)
+            self.pids[command["task"]] = pid
+            self.tasks[pid] = command
         return None
 
     def reap(self):
@@ -106,23 +128,23 @@ class Zygote:
                 break
             if pid == 0:
                 break
-            number = self.numbers.pop(pid, None)
-            if number is None:
+            command = self.tasks.pop(pid, None)
+            if command is None:
                 continue
-            self.pids.pop(number, None)
+            self.pids.pop(command["task"], None)
             # what it started and what stayed in its group; the process itself is no more
             kill_group(pid)
-            ended.append((number, status, usage))
+            ended.append((command["task"], status, usage))
         if ended:
             self.sweep()
         for number, status, usage in ended:
             how = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
-            send("Exited", task=number, rss=usage.ru_maxrss, **how)
+            self.send("Exited", task=number, rss=usage.ru_maxrss, **how)
 
     def sweep(self):
         """A task's processes stay below it while it lives; those that come here have lost it."""
         for _ in range(ROUNDS):
-            lost = [pid for pid in children() if pid not in self.numbers]
+            lost = [pid for pid in children() if pid not in self.tasks]
             if not lost:
                 return
             for pid in lost:
@@ -133,6 +155,37 @@ class Zygote:
                 except ChildProcessError:
                     pass
 
+    def leave(self):
+        """Nobody is there who would clean up: the tasks end, with all that they have started, and their files go."""
+        import shutil
+
+        ended, self.tasks = self.tasks, {}
+        for pid in ended:
+            kill(pid)
+        self.sweep()
+        for folder in (os.path.dirname(self.place), *(command["scratch"] for command in ended.values())):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    def send(self, tag, **fields):
+        data = json.dumps({"_tag": tag, **fields}).encode()
+        view = memoryview(len(data).to_bytes(4, "big") + data)
+        try:
+            while view:
+                view = view[os.write(self.control, view) :]
+        except OSError:
+            self.leave()
+
+
+def load(name):
+    try:
+        importlib.import_module(name)
+    except Exception:
+        # a Python without all of its library
+        pass
+    settle()
+
 
 def settle():
     """The collector leaves alone what is shared with the children, else it would copy it page by page."""
@@ -140,16 +193,20 @@ def settle():
     gc.freeze()
 
 
-def live(command):
+def live(place, command, parent):
     """The child: what it is given becomes its standard streams and its channel, and the rest is as in any process."""
     os.setsid()
     libc.prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        # it died before it was asked for
+        os._exit(1)
     libc.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    said = command["socket"], command["token"]
-    given = {1: connect(*said, "Stdout"), 2: connect(*said, "Stderr"), 3: connect(*said, "Channel")}
+    said = place, command["token"]
+    # first what is answered, so that the answer is there when it is read
+    given = {3: connect(*said, f"Channel {os.getpid()}"), 1: connect(*said, "Stdout"), 2: connect(*said, "Stderr")}
     given[0] = connect(*said, "Stdin") if command["stdin"] else os.open(os.devnull, os.O_RDONLY)
     # above all that are about to be taken
     held = {number: moved(descriptor) for number, descriptor in given.items()}
@@ -157,14 +214,10 @@ def live(command):
         os.dup2(descriptor, number)
     os.dup2(held[3], 4)
     os.closerange(5, 256)
+    env = json.loads(run.receive().decode("utf-8"))
     os.environ.clear()
-    os.environ.update(command["env"])
-    if "TZ" in command["env"]:
-        import time
-
-        time.tzset()
-    if command["cwd"] is not None:
-        os.chdir(command["cwd"])
+    os.environ.update(env)
+    time.tzset()
     run.main(forked=True)
 
 
@@ -197,9 +250,9 @@ def finish(child):
 # internal
 
 
-def connect(path, token, kind):
+def connect(place, token, kind):
     channel = socket.socket(socket.AF_UNIX)
-    channel.connect(path)
+    channel.connect(place)
     channel.sendall(f"{token} {kind}\n".encode())
     return channel.detach()
 
@@ -241,10 +294,3 @@ def drain(descriptor):
             pass
     except BlockingIOError:
         pass
-
-
-def send(tag, **fields):
-    data = json.dumps({"_tag": tag, **fields}).encode()
-    view = memoryview(len(data).to_bytes(4, "big") + data)
-    while view:
-        view = view[os.write(EVENTS, view) :]

@@ -1,0 +1,31 @@
+/** The Pythons of this machine beside the one that is found, by version: `3.8`. */
+import { existsSync, readdirSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+
+const versionIn = (text: string) => /(\d+)\.(\d+)/.exec(text)?.[0] ?? ""
+
+const named = (folder: string, pattern: RegExp, inside: string): ReadonlyArray<readonly [string, string]> =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => pattern.test(name))
+        .map((name): readonly [string, string] => [versionIn(name), join(folder, name, inside)])
+        .filter(([, path]) => existsSync(path))
+    : []
+
+const pyenv = join(process.env["PYENV_ROOT"] ?? join(homedir(), ".pyenv"), "versions")
+
+export const installed: ReadonlyMap<string, string> = new Map([
+  ...named("/usr/bin", /^python\d\.\d+$/, ""),
+  ...named("/usr/local/bin", /^python\d\.\d+$/, ""),
+  ...named(pyenv, /^\d+\.\d+\.\d+$/, "bin/python")
+])
+
+const minor = (version: string) => Number(version.split(".")[1])
+
+export const isOld = (version: string) => version.startsWith("2.") || minor(version) < 8
+
+/** That may run tasks, oldest first. */
+export const fit: ReadonlyArray<readonly [version: string, path: string]> = [...installed]
+  .filter(([version]) => !isOld(version))
+  .toSorted(([a], [b]) => minor(a) - minor(b))
