@@ -37,6 +37,29 @@ export const Options = Schema.Struct({
   allowed_modules: described(
     PythonV1.Modules,
     "Modules that a task may import: a guard rail, no boundary. Default: all."
+  ),
+  container: described(
+    Schema.Struct({
+      host: described(
+        Schema.NonEmptyString,
+        "The engine's socket, `unix:///path`. Default: `DOCKER_HOST`, then the usual ones."
+      ),
+      image: described(
+        Schema.NonEmptyString,
+        "Default `docker.io/library/python:3.13-slim`. Never pulled; it has Python 3.8 or newer."
+      ),
+      python: described(Schema.NonEmptyString, "Python in the image. Default `python3`."),
+      limits: described(
+        Schema.Struct({
+          memory: Schema.optionalKey(PythonV1.memory("Default 512 MiB.")),
+          cpus: described(Schema.Finite.check(Schema.isGreaterThan(0)), "Default 1."),
+          processes: described(atLeast(1), "Default 64."),
+          scratch: Schema.optionalKey(PythonV1.memory("Of `/tmp`. Default 64 MiB."))
+        }),
+        "Of each container."
+      )
+    }),
+    "Of the level `container`."
   )
 })
 export type Options = typeof Options.Type
@@ -47,7 +70,7 @@ export const plugin: Plugin.ProviderPlugin = Plugin.open({
   make: (options: Options) =>
     Effect.suspend(() => {
       const { allowed_modules, env, max_memory, max_output, max_processes, max_result, python } = options
-      const { concurrency, sandbox, timeout } = options
+      const { concurrency, container, sandbox, timeout } = options
       return PythonProvider.make({
         ...(python === undefined ? {} : { command: python }),
         ...(concurrency === undefined ? {} : { concurrency }),
@@ -58,7 +81,8 @@ export const plugin: Plugin.ProviderPlugin = Plugin.open({
         ...(sandbox === undefined ? {} : { sandbox }),
         ...(max_memory === undefined ? {} : { maxMemory: max_memory }),
         ...(max_processes === undefined ? {} : { maxProcesses: max_processes }),
-        ...(allowed_modules === undefined ? {} : { allowedModules: allowed_modules })
+        ...(allowed_modules === undefined ? {} : { allowedModules: allowed_modules }),
+        ...(container === undefined ? {} : { container })
       })
     })
 })

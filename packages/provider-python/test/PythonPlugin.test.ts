@@ -22,6 +22,16 @@ describe("the plug-in of Python", () => {
     })
   )
 
+  it.live("takes what containers are to be made of, and refuses an engine that is not there", () =>
+    Effect.gen(function* () {
+      const container = { host: "unix:///nowhere.sock", image: "mine", limits: { memory: "256M", cpus: 0.5 } }
+      const refused = yield* failure(execute({ container }, { code: "1", sandbox: "container" }))
+      assert.strictEqual(refused.name, "PROVIDER_NOT_AVAILABLE")
+      assert.include(refused.message, "/nowhere.sock")
+      assert.propertyVal(yield* execute({ container }, { code: "result = 1" }), "result", 1)
+    })
+  )
+
   it.live("gives a task up after `timeout`, and the task's own comes first", () =>
     Effect.gen(function* () {
       const code = "import time\ntime.sleep(60)"
