@@ -498,7 +498,8 @@ tasks:
         human: "ok",
         signal: "ok",
         python: "ok",
-        ollama: "failed"
+        ollama: "failed",
+        agent: "failed"
       })
       assert.deepStrictEqual(settings.providers.ollama.options.endpoint, {
         value: "http://127.0.0.1:9",
@@ -507,7 +508,7 @@ tasks:
       const listed = json(yield* gz("providers", "--json"))
       assert.deepStrictEqual(
         listed.providers.map(({ name }: { name: string }) => name),
-        ["data", "timer", "human", "signal", "python", "ollama"]
+        ["data", "timer", "human", "signal", "python", "ollama", "agent"]
       )
       assert.strictEqual((yield* gz("providers", "health")).exit, 5)
       assert.include((yield* gz("protocols", "show", "timer/v1")).stdout, "seconds?")

@@ -38,6 +38,7 @@ import { Reuse } from "./Reuse.ts"
 import * as Run from "./Run.ts"
 import { Secrets } from "./Secrets.ts"
 import { type Page, type RunQuery, type RunSummary, Store } from "./Store.ts"
+import { callerSpan } from "./Telemetry.ts"
 import { ulid } from "./Ulid.ts"
 import { version } from "./Version.ts"
 import * as Watch from "./Watch.ts"
@@ -272,7 +273,8 @@ const make = Effect.fnUntraced(function* (
     yield* write(journal, writer, [event], { summary: Run.summary(from), scope })
     if (!detached) {
       const plan = custody.planOf(workflow, contracts)
-      custody.drive({ plan, writer, from, secretInputs: secret, reuse: forked?.reuse(contracts) })
+      const parent = yield* callerSpan
+      custody.drive({ plan, writer, from, secretInputs: secret, reuse: forked?.reuse(contracts), parent })
     }
     return run
   })

@@ -235,7 +235,7 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     ]
     // the validator takes a property that is wrong for one that is not known
     if (said.length > 0 && !said.includes(false)) return undefined
-    const known = Object.keys(properties).filter((name) => properties[name] !== false)
+    const known = Object.keys(properties).filter((name) => !isNothing(properties[name]))
     // each is compared with every name
     const suggestion = known.length > 1000 ? undefined : nearest(key, known)
     return {
@@ -260,9 +260,20 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
   return {
     path: pathOf(unit, context),
     keyword,
-    message: messageOf(keyword, limit, found(value ?? null, context.quote), error),
+    message: forbidden(keyword, unit, context) ?? messageOf(keyword, limit, found(value ?? null, context.quote), error),
     ...(suggestion === undefined ? {} : { suggestion })
   }
+}
+
+/** A schema that nothing fits: the key is known, and not to be used. */
+const isNothing = (schema: unknown): boolean =>
+  schema === false || (isRecord(schema) && isRecord(schema["not"]) && Object.keys(schema["not"]).length === 0)
+
+/** What a schema that nothing fits says of itself: where to put the value instead. */
+const forbidden = (keyword: string, { location }: Unit, { schema }: Context): string | undefined => {
+  const owner = keyword === "not" ? wordAt(schema, location.replace(/\/not$/, "")) : undefined
+  const said = isRecord(owner) && isNothing(owner) ? owner["description"] : undefined
+  return typeof said === "string" ? said : undefined
 }
 
 /** Steps into lists are numbers. */

@@ -11,6 +11,7 @@ import type { Agent, fetch as Fetch } from "undici"
 import {
   Broken,
   Garbled,
+  isBroken,
   of as failureOf,
   Refused,
   shortened,
@@ -18,7 +19,7 @@ import {
   wordsOf,
   wordsOfError
 } from "./OllamaFailure.ts"
-import { Part, type Request, Tags, Version } from "./OllamaSchema.ts"
+import { Embedded, type EmbedRequest, OneEmbedded, Part, Ps, type Request, Tags, Version } from "./OllamaSchema.ts"
 
 export interface Options {
   /** Of the provider, for its failures. */
@@ -32,11 +33,26 @@ export interface Options {
   readonly firstTokenTimeout: number
   /** Milliseconds between two lines. */
   readonly idleTimeout: number
+  /** Sockets at once; requests beyond them wait. Default: as many as there are requests. */
+  readonly connections?: number
 }
 
 export interface Model {
   readonly name: string
   readonly digest?: string
+  /** Bytes. */
+  readonly size?: number
+  /** `completion`, `tools`, `vision`, `thinking`, `embedding`: as the server says, which older ones do not. */
+  readonly capabilities?: ReadonlyArray<string>
+}
+
+/** A model in memory. */
+export interface Loaded {
+  readonly name: string
+  /** Tokens that fit into its context. */
+  readonly context?: number
+  /** Bytes of it in the memory of a GPU. */
+  readonly vram?: number
 }
 
 export interface OllamaClient {
@@ -46,9 +62,16 @@ export interface OllamaClient {
     request: Request,
     each: (part: Part) => Effect.Effect<void, Failure.Failure, R>
   ) => Effect.Effect<void, Refused | Failure.Failure, R>
+  /**
+   * Vectors of all texts in one request, in their order. A server that knows no `/api/embed` is asked by its older
+   * `/api/embeddings`, once for each text.
+   */
+  readonly embed: (request: EmbedRequest) => Effect.Effect<Embedded, Refused | Failure.Failure>
   readonly version: Effect.Effect<string, Refused | Failure.Failure>
   /** The models that the server has. */
   readonly models: Effect.Effect<ReadonlyArray<Model>, Refused | Failure.Failure>
+  /** Those of them that are in memory. */
+  readonly loaded: Effect.Effect<ReadonlyArray<Loaded>, Refused | Failure.Failure>
   /** What a refusal means to whoever has no better idea. */
   readonly explain: (refused: Refused) => Effect.Effect<never, Failure.Failure>
 }
@@ -58,7 +81,7 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
   Effect.gen(function* () {
     const { connectTimeout, firstTokenTimeout, headers, idleTimeout, name, url } = options
     const scope = yield* Effect.scope
-    const library = yield* Effect.cached(Scope.provide(load(connectTimeout), scope))
+    const library = yield* Effect.cached(Scope.provide(load(options), scope))
 
     const fail = (error: unknown): Effect.Effect<never, Failure.Failure> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -96,18 +119,33 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
       return { ollama: new Ollama({ host: url, headers: { ...headers }, fetch: guarded }), ended: ended.promise }
     })
 
-    const get = <A>(run: (ollama: Ollama) => Promise<unknown>, decode: Decode<A>, phase: string) =>
+    const get = <A>(
+      run: (ollama: Ollama) => Promise<unknown>,
+      decode: Decode<A>,
+      phase: string,
+      limit: number = answerTimeout
+    ) =>
       Effect.gen(function* () {
         const { ollama } = yield* client
         return yield* read(
           decode,
           yield* within(
             wire(() => run(ollama)),
-            answerTimeout,
+            limit,
             phase
           )
         )
       }).pipe(Effect.scoped)
+
+    const oneByOne = ({ input, ...request }: EmbedRequest) =>
+      Effect.forEach(input, (prompt) =>
+        get(
+          (ollama) => ollama.embeddings({ ...request, prompt }),
+          decodeOneEmbedded,
+          "waiting for a vector",
+          firstTokenTimeout
+        )
+      ).pipe(Effect.map((all): Embedded => ({ embeddings: all.map(({ embedding }) => embedding) })))
 
     return {
       ask: (route, request, each) =>
@@ -133,6 +171,23 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
             250
           )
         }).pipe(Effect.scoped),
+      embed: (request) =>
+        get(
+          // Safe: the client sends what it is given as it is.
+          (ollama) => ollama.embed({ ...request, input: [...request.input] }),
+          decodeEmbedded,
+          "waiting for the vectors",
+          firstTokenTimeout
+        ).pipe(
+          Effect.catchIf(
+            (error): error is Refused => error instanceof Refused && error.status === 404,
+            // the same status says that the model is not there: then the older route says it too, and the first is right
+            (refused) =>
+              Effect.mapError(oneByOne(request), (error) =>
+                error instanceof Refused && error.status === 404 ? refused : error
+              )
+          )
+        ),
       version: Effect.map(
         get((ollama) => ollama.version(), decodeVersion, "asking for the version"),
         ({ version }) => version
@@ -140,7 +195,21 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
       models: Effect.map(
         get((ollama) => ollama.list(), decodeTags, "listing the models"),
         ({ models }) =>
-          (models ?? []).map(({ digest, name }) => (typeof digest === "string" ? { name, digest } : { name }))
+          (models ?? []).map(({ capabilities, digest, name, size }) => ({
+            name,
+            ...(typeof digest === "string" ? { digest } : {}),
+            ...(typeof size === "number" ? { size } : {}),
+            ...(Array.isArray(capabilities) ? { capabilities } : {})
+          }))
+      ),
+      loaded: Effect.map(
+        get((ollama) => ollama.ps(), decodePs, "asking which models are loaded"),
+        ({ models }) =>
+          (models ?? []).map(({ context_length, name, size_vram }) => ({
+            name,
+            ...(typeof context_length === "number" ? { context: context_length } : {}),
+            ...(typeof size_vram === "number" ? { vram: size_vram } : {})
+          }))
       ),
       explain: fail
     }
@@ -157,6 +226,9 @@ const longestLine = 32_000_000
 /** What is read of an answer that is no stream. Characters. */
 const longestBody = 4_000_000
 
+/** The same of vectors: a thousand of 4096 numbers. */
+const longestVectors = 64_000_000
+
 /** Parts that are read from the socket before anybody asks for them. */
 const ahead = 256
 
@@ -167,9 +239,12 @@ type Decode<A> = (input: unknown) => Result.Result<A, unknown>
 const decodePart: Decode<Part> = Schema.decodeUnknownResult(Part)
 const decodeVersion: Decode<typeof Version.Type> = Schema.decodeUnknownResult(Version)
 const decodeTags: Decode<typeof Tags.Type> = Schema.decodeUnknownResult(Tags)
+const decodePs: Decode<typeof Ps.Type> = Schema.decodeUnknownResult(Ps)
+const decodeEmbedded: Decode<Embedded> = Schema.decodeUnknownResult(Embedded)
+const decodeOneEmbedded: Decode<typeof OneEmbedded.Type> = Schema.decodeUnknownResult(OneEmbedded)
 
 /** The limits of the transport are off: ours begin and end with what the server says, not with its headers. */
-const load = (connectTimeout: number) =>
+const load = ({ connections, connectTimeout }: Options) =>
   Effect.acquireRelease(
     Effect.promise(() => Promise.all([import("ollama"), import("undici")])).pipe(
       // by its default: a bundle knows no other names of a package that is no module
@@ -182,7 +257,12 @@ const load = (connectTimeout: number) =>
         ]) => ({
           Ollama,
           fetch,
-          agent: new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeout } })
+          agent: new Agent({
+            headersTimeout: 0,
+            bodyTimeout: 0,
+            connect: { timeout: connectTimeout },
+            ...(connections === undefined ? {} : { connections })
+          })
         })
       )
     ),
@@ -210,32 +290,38 @@ interface Transport {
 const guard =
   ({ agent, ended, fetch, signal }: Transport): typeof globalThis.fetch =>
   async (input, init = {}) => {
-    const response = await fetch(input instanceof globalThis.Request ? input.url : input, {
-      method: init.method ?? "GET",
-      headers: Object.fromEntries(new Headers(init.headers)),
-      ...(typeof init.body === "string" ? { body: init.body } : {}),
-      signal,
-      dispatcher: agent
-    })
+    const url = input instanceof globalThis.Request ? input.url : String(input)
+    const ask = () =>
+      fetch(url, {
+        method: init.method ?? "GET",
+        headers: Object.fromEntries(new Headers(init.headers)),
+        ...(typeof init.body === "string" ? { body: init.body } : {}),
+        signal,
+        dispatcher: agent
+      })
+    // a socket that was kept may have been closed from the other side meanwhile: that says nothing about the server
+    const response = await ask().catch((error: unknown) =>
+      isBroken(error) && !signal.aborted ? ask() : Promise.reject(error)
+    )
     if (!response.ok) {
       const retryAfter = response.headers.get("retry-after") ?? undefined
       throw new Refused({ status: response.status, words: wordsOf(await beginning(response)), retryAfter })
     }
-    if (init.method === "POST" && response.body !== null) {
+    if (/\/api\/(?:chat|generate)$/u.test(url) && response.body !== null) {
       return new Response(response.body.pipeThrough(lines(ended)))
     }
-    const text = await beginning(response)
+    const text = await beginning(response, url.includes("/api/embed") ? longestVectors : longestBody)
     if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(text) })
     return new Response(text)
   }
 
 /** A body, as far as it is read. */
-const beginning = async ({ body }: Awaited<ReturnType<typeof Fetch>>): Promise<string> => {
+const beginning = async ({ body }: Awaited<ReturnType<typeof Fetch>>, most = longestBody): Promise<string> => {
   const decoder = new TextDecoder()
   let text = ""
   for await (const bytes of body ?? []) {
     text += decoder.decode(bytes, { stream: true })
-    if (text.length > longestBody) break
+    if (text.length > most) break
   }
   return text
 }

@@ -53,12 +53,14 @@ export const of = (error: unknown, where: Where): Failure.Failure => {
   if (codes.some((code) => code === "ENOTFOUND" || code === "EAI_AGAIN")) {
     return unavailable(`the host of ${url} is not known; is it spelled right?`)
   }
-  if (codes.some((code) => code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE")) {
-    return unavailable(`the connection to ${url} broke`)
-  }
+  if (isBroken(error)) return unavailable(`the connection to ${url} broke`)
   const words = [messageOf(error), ...codes].filter((word) => word !== "").join(", ")
   return unavailable(`${url} cannot be asked: ${words}`)
 }
+
+/** Whether `fetch` had a connection, and lost it. */
+export const isBroken = (error: unknown): boolean =>
+  codesOf(error).some((code) => code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE")
 
 /** The words of an error body: `{"error": "..."}`, `{"error": {"message": "..."}}`, or whatever text it is. */
 export const wordsOf = (body: string): string => {

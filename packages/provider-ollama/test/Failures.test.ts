@@ -3,6 +3,7 @@ import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { createServer, type IncomingMessage } from "node:http"
 import { connect, setup } from "./calls.ts"
 
 const hello = { model: "llama3.2", prompt: "hello there" }
@@ -72,22 +73,81 @@ describe("a server that cannot be reached", () => {
       const failure = yield* Fiber.join(fiber)
       assert.instanceOf(failure, Errors.ProviderUnavailable)
       assert.isTrue(failure.retryable)
-      assert.deepStrictEqual(used, [{ calls: 1 }])
+      assert.deepStrictEqual(used, [
+        { calls: 1 },
+        // nobody has counted them, and there were some
+        { at_least: ["input_tokens", "output_tokens", "cost_usd"] }
+      ])
+    })
+  )
+})
+
+describe("a socket that was kept, and closed from the other side", () => {
+  /** Answers unless it is told to close the socket. */
+  const closing = Effect.fnUntraced(function* (closes: (request: IncomingMessage) => boolean) {
+    const server = createServer((request, response) => {
+      request.resume()
+      if (closes(request)) server.closeAllConnections()
+      else response.end(`${JSON.stringify({ message: { content: "a" }, done: true })}\n`)
+    })
+    const port = yield* Effect.acquireRelease(
+      Effect.callback<number>((resume) => {
+        server.listen(0, "127.0.0.1", () => {
+          const address = server.address()
+          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+        })
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    return yield* connect({ url: `http://127.0.0.1:${port}` })
+  })
+
+  it.effect("is given up for another one", () =>
+    Effect.gen(function* () {
+      const known = new Set<unknown>()
+      let [requests, calls, isClosed, isOver] = [0, 0, false, false]
+      const { chat } = yield* closing(({ socket }) => {
+        requests++
+        isClosed ||= known.has(socket)
+        const closes = isClosed && !isOver
+        isOver = isClosed
+        known.add(socket)
+        return closes
+      })
+      while (!isClosed) {
+        assert.strictEqual((yield* chat(hello)).content, "a")
+        calls++
+      }
+      assert.strictEqual(requests, calls + 1)
+    })
+  )
+
+  it.effect("is a failure where the next one is closed too", () =>
+    Effect.gen(function* () {
+      let requests = 0
+      const { chat } = yield* closing(() => ++requests > 0)
+      assert.include((yield* Effect.flip(chat(hello))).message, "broke")
+      assert.strictEqual(requests, 2)
     })
   )
 })
 
 describe("a server that refuses", () => {
-  it.effect("does not have the model: the failure lists those it has", () =>
+  it.effect("does not have the model: the failure lists those it has, the nearest first", () =>
     Effect.gen(function* () {
-      const { chat } = yield* setup({ mini: { models: ["llama3.2", "mistral"] } })
+      const { chat } = yield* setup({ mini: { models: ["llama3.2", "llava", "mistral"] } })
       const failure = yield* Effect.flip(chat({ ...hello, model: "mixtral" }))
       assert.instanceOf(failure, Errors.ModelNotFound)
       assert.isFalse(failure.retryable)
-      for (const part of [`"mixtral"`, "llama3.2:latest, mistral:latest", "ollama pull mixtral"]) {
+      for (const part of [`"mixtral"`, "mistral:latest, llama3.2:latest, llava:latest", "ollama pull mixtral"]) {
         assert.include(failure.message, part)
       }
-      assert.deepStrictEqual(failure.data, { model: "mixtral", available: ["llama3.2:latest", "mistral:latest"] })
+      const available = ["mistral:latest", "llama3.2:latest", "llava:latest"]
+      assert.deepStrictEqual(failure.data, { model: "mixtral", available })
     })
   )
 

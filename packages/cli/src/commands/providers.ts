@@ -56,19 +56,12 @@ export const silent = Effect.gen(function* () {
   }
 })
 
-/** As people read it. */
+/** As people read it: a provider a line, and below it those that it works through. */
 export const healthTable = (all: ReadonlyArray<Health>, style: Style): ReadonlyArray<string> => {
   const rows = all.map(({ health, name, protocol }) => [name, protocol, health.status, details(health.details)])
-  const lines = Text.table(rows)
-  return lines.map((line, i) => {
-    const status = all[i]?.health.status ?? ""
-    const [sign, paint] =
-      status === "healthy"
-        ? [style.signs.completed, style.green]
-        : status === "degraded"
-          ? [style.signs.warning, style.yellow]
-          : [style.signs.failed, style.red]
-    return `${paint(sign)} ${line}`
+  return Text.table(rows).flatMap((line, i) => {
+    const health = all[i]?.health
+    return [marked(health?.status ?? "", line, style), ...partLines(health?.details, style)]
   })
 }
 
@@ -79,18 +72,52 @@ export const details = (value: unknown): string => {
     const said: unknown = Reflect.get(value, key)
     if (typeof said === "string") return Text.flat(said)
   }
-  return Object.entries(value)
+  return facts(Object.entries(value))
+}
+
+// internal
+
+/** A server of a provider, or whatever else it works through: in the list `endpoints` of a health's details. */
+interface Part {
+  readonly url: string
+  readonly status: string
+}
+
+const isPart = (value: unknown): value is Part =>
+  typeof value === "object" &&
+  value !== null &&
+  typeof Reflect.get(value, "url") === "string" &&
+  typeof Reflect.get(value, "status") === "string"
+
+const partLines = (value: unknown, style: Style): ReadonlyArray<string> => {
+  const listed: unknown = typeof value === "object" && value !== null ? Reflect.get(value, "endpoints") : undefined
+  const parts = Array.isArray(listed) ? listed.filter(isPart) : []
+  const rows = parts.map(({ status, url, ...rest }) => [url, status, facts(Object.entries(rest))])
+  return Text.table(rows).map((line, i) => `    ${marked(parts[i]?.status ?? "", line, style)}`)
+}
+
+const marked = (status: string, line: string, style: Style): string => {
+  const [sign, paint] =
+    status === "healthy"
+      ? [style.signs.completed, style.green]
+      : status === "degraded"
+        ? [style.signs.warning, style.yellow]
+        : [style.signs.failed, style.red]
+  return `${paint(sign)} ${line}`
+}
+
+const facts = (all: ReadonlyArray<readonly [string, unknown]>): string =>
+  all
     .flatMap(([key, fact]) => {
       const shown = factText(fact)
       return shown === "" ? [] : [`${key.replaceAll("_", " ")} ${shown}`]
     })
     .join(", ")
-}
-
-// internal
 
 const factText = (fact: unknown): string => {
   if (Array.isArray(fact)) {
+    // each has a line of its own
+    if (fact.some(isPart)) return String(fact.length)
     const some = fact.slice(0, 5).map(factText).join(" ")
     return fact.length === 0 ? "none" : fact.length > 5 ? `${some} and ${fact.length - 5} more` : some
   }

@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import { healthTable } from "../src/commands/providers.ts"
+import * as Style from "../src/Style.ts"
+
+const plain = Style.make({ color: false, unicode: true })
+
+const hub = {
+  name: "ollama",
+  protocol: "llm/v1",
+  health: {
+    status: "degraded",
+    details: {
+      queued: 2,
+      endpoints: [
+        { url: "http://127.0.0.1:11434", status: "healthy", models: ["llama3.2:latest"], in_flight: 1 },
+        { url: "http://gpu:11434", status: "unhealthy", reason: "nothing listens there" }
+      ]
+    }
+  }
+} as const
+
+describe("healthTable", () => {
+  it("gives each endpoint of a provider a line below the provider's own", () => {
+    assert.deepStrictEqual(healthTable([hub], plain), [
+      `${plain.signs.warning} ollama  llm/v1  degraded  queued 2, endpoints 2`,
+      `    ${plain.signs.completed} http://127.0.0.1:11434  healthy    models llama3.2:latest, in flight 1`,
+      `    ${plain.signs.failed} http://gpu:11434        unhealthy  reason nothing listens there`
+    ])
+  })
+
+  it("shows a list that is no list of endpoints as a fact", () => {
+    const one = { ...hub, health: { status: "healthy", details: { endpoints: ["a", "b"] } } } as const
+    assert.deepStrictEqual(healthTable([one], plain), [
+      `${plain.signs.completed} ollama  llm/v1  healthy  endpoints a b`
+    ])
+  })
+})
