@@ -435,9 +435,9 @@ describe("plug-ins on duty", () => {
   it.effect("begins with what its layer was given, whoever asks first", () =>
     Effect.gen(function* () {
       const Port = Context.Reference<string>("test/Port", { defaultValue: () => "nowhere" })
-      const at = made((_options, name) =>
+      const at = made(() =>
         Effect.flatMap(Port, (port) =>
-          Provider.make(TideV1, { name, handlers: { "tide/next": () => Effect.succeed({ at: port }) } })
+          Provider.make(TideV1, { name: "low", handlers: { "tide/next": () => Effect.succeed({ at: port }) } })
         )
       )
       const providers = yield* Effect.provideService(onDuty({ low: at }), Port, "Brest")
