@@ -52,7 +52,10 @@ const server = {
 }
 
 const common = {
-  model: described(Protocol.model, "Default: the provider's own."),
+  model: described(
+    Protocol.model,
+    "Default: the provider's own. With the name of a provider before it, `gpu-box:llama3.2`, that one is asked."
+  ),
   system: Schema.optionalKey(text("What the model is told before everything else.")),
   images: described(Schema.Array(Protocol.fileOrUrl), "Paths or data URLs; they go with the last user message."),
   image_path: described(Protocol.fileOrUrl, "One of them."),
@@ -169,6 +172,10 @@ export const textsOf = ({
   // Safe: the check of the params has seen that one of them is there, and what is left is text.
   return { texts: [text ?? prompt ?? (input as string)], isList: false }
 }
+
+/** A model without the name of its provider before it: `gpu-box:llama3.2` of `gpu-box` is `llama3.2`. */
+export const withoutProvider = (provider: string, model: string): string =>
+  model.startsWith(`${provider}:`) && model.length > provider.length + 1 ? model.slice(provider.length + 1) : model
 
 /** The messages that a model gets: `system` first, `prompt` last. */
 export const conversation = ({

@@ -97,8 +97,11 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
     const contextFor = contexts(options.context ?? 8192)
     const most = options.maxTokens ?? 8192
 
-    const modelFor = (asked: string | undefined, role: Role): string =>
-      asked === undefined ? models[role] : (own(models, asked) ?? asked)
+    const modelFor = (asked: string | undefined, role: Role): string => {
+      if (asked === undefined) return models[role]
+      const model = LlmV1.withoutProvider(name, asked)
+      return own(models, model) ?? model
+    }
 
     /** The model that is asked, as far as the params tell: what files hold may ask for another one. */
     const chosenFor = (method: string, { image_path, images = [], messages = [], model }: Chosen): string => {

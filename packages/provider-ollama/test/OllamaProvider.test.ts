@@ -1,9 +1,21 @@
-import { Errors, Providers } from "@gleitzeit/core"
+import { Errors, Providers, TaskContext } from "@gleitzeit/core"
 import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Schema } from "effect"
 import { OllamaProvider } from "../src/index.ts"
 import { connect, setup } from "./calls.ts"
+
+/** A context that nobody listens to. */
+const quiet: TaskContext.TaskContext["Service"] = {
+  run: "run",
+  task: "task",
+  attempt: 1,
+  idempotencyKey: "run/task",
+  emit: () => Effect.void,
+  usage: () => Effect.void,
+  call: () => Effect.die("not called"),
+  suspend: () => Effect.die("not called")
+}
 
 const lastBody = (mini: MiniOllama.MiniOllama) => mini.requests().at(-1)?.body ?? {}
 
@@ -362,6 +374,35 @@ describe("OllamaProvider on duty", () => {
       })
       assert.deepStrictEqual(yield* estimate({}, "llm/models"), { input_tokens: 0, output_tokens: 0, cost_usd: 0 })
       assert.deepStrictEqual(yield* estimate({ prompt: 5, max_tokens: "x" }), {})
+    })
+  )
+
+  it.effect("is meant by its name before a model, and takes what follows for the model", () =>
+    Effect.gen(function* () {
+      const mini = yield* MiniOllama.start({ models: ["qwen3:4b", "other:qwen3", "hf.co/a/b:q4"] })
+      const both = Layer.mergeAll(
+        OllamaProvider.layer({ url: "127.0.0.1:1", name: "first" }),
+        OllamaProvider.layer({ url: mini.url, name: "gpu-box", models: { small: "qwen3:4b" } })
+      ).pipe(Layer.provideMerge(Providers.layer))
+      yield* Effect.gen(function* () {
+        const providers = yield* Providers.Providers
+        for (const [model, name, asked] of [
+          ["gpu-box:qwen3:4b", "gpu-box", "qwen3:4b"],
+          ["gpu-box:small", "gpu-box", "qwen3:4b"],
+          ["gpu-box:hf.co/a/b:q4", "gpu-box", "hf.co/a/b:q4"],
+          ["first:qwen3", "first", undefined],
+          // nobody's name: a model of that name, of whoever is healthy
+          ["other:qwen3", "gpu-box", "other:qwen3"],
+          ["hf.co/a/b:q4", "gpu-box", "hf.co/a/b:q4"]
+        ] as const) {
+          const params = { prompt: "a", model }
+          const provider = yield* providers.choose("llm/chat", params)
+          assert.strictEqual(provider.name, name, model)
+          if (asked === undefined) continue
+          yield* Effect.provideService(provider.call("llm/chat", params), TaskContext.TaskContext, quiet)
+          assert.deepInclude(mini.requests().at(-1)?.body, { model: asked })
+        }
+      }).pipe(Effect.provide(both))
     })
   )
 
