@@ -88,6 +88,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Library",
     "Lookup",
     "Mentions",
+    "MethodName",
     "Missing",
     "NestedCheck",
     "OpenRpc",

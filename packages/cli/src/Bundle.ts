@@ -7,7 +7,7 @@ import {
   type Failure,
   Files,
   Gleitzeit,
-  type Json,
+  Json,
   type KeyValues,
   type Leases,
   LlmV1,
@@ -153,11 +153,11 @@ const capabilities = { ...Provider.noCapabilities, streaming: true, caching: tru
 const bundled: { readonly [kind: string]: Plugins.Bundled } = {
   ollama: {
     load: defaultOf(() => import("@gleitzeit/provider-ollama")),
-    known: { protocol: LlmV1.LlmV1, capabilities, concurrency: atOnce(4) }
+    known: { protocol: LlmV1.LlmV1, capabilities, concurrency: atOnce(ofOllama) }
   },
   python: {
     load: defaultOf(() => import("@gleitzeit/provider-python")),
-    known: { protocol: PythonV1.PythonV1, capabilities, concurrency: atOnce(availableParallelism()) }
+    known: { protocol: PythonV1.PythonV1, capabilities, concurrency: atOnce(availableParallelism) }
   },
   agent: {
     load: defaultOf(() => import("@gleitzeit/provider-agent")),
@@ -171,7 +171,21 @@ function defaultOf(load: () => Promise<{ readonly default: Plugin.Plugin }>): Ef
 }
 
 /** What the option says; one that cannot be used is told when the provider starts. */
-function atOnce(byDefault: number): (options: Json.JsonObject) => number {
-  return ({ concurrency }) =>
-    Number.isInteger(concurrency) && Number(concurrency) >= 1 ? Number(concurrency) : byDefault
+function atOnce(byDefault: (options: Json.JsonObject) => number): (options: Json.JsonObject) => number {
+  return (options) => {
+    const { concurrency } = options
+    return Number.isInteger(concurrency) && Number(concurrency) >= 1 ? Number(concurrency) : byDefault(options)
+  }
+}
+
+/** As the provider itself has it: several servers, and one with a limit of its own, queue what they cannot take. */
+function ofOllama({ discover, endpoint, endpoints, pool }: Json.JsonObject): number {
+  const servers = [endpoints, pool].flatMap((listed) => (Array.isArray(listed) ? listed : []))
+  const [only, ...others] = servers
+  if (only !== undefined) return others.length === 0 && isPlain(only) ? 4 : Infinity
+  return (discover ?? endpoint === undefined) === true ? Infinity : 4
+}
+
+function isPlain(server: Json.JsonObject[string]): boolean {
+  return !Json.isObject(server) || (server["max_concurrent"] === undefined && server["models"] === undefined)
 }

@@ -157,7 +157,7 @@ const budget = ({ limit, of, used }: { readonly limit: string; readonly of: numb
   limit === "duration"
     ? `${Text.duration(used)} of ${Text.duration(of)}`
     : limit === "cost_usd"
-      ? `$${used} of $${of}`
+      ? `${Text.dollars(used)} of ${Text.dollars(of)}`
       : `${Text.number(used)} of ${Text.number(of)} ${limit}`
 
 const used = ({ usage }: { readonly usage?: { readonly input_tokens?: number; readonly output_tokens?: number } }) => {

@@ -122,7 +122,7 @@ export const summary = (progress: Progress, look: Look): string => {
       (counts[name] ?? 0) > 0 ? [`${Text.number(counts[name] ?? 0)} ${name}`] : []
     ),
     ...(usage.input + usage.output > 0
-      ? [`${Text.number(usage.input)} tokens in, ${Text.number(usage.output)} out`]
+      ? [`${Text.count(usage.input, "token")} in, ${Text.number(usage.output)} out`]
       : []),
     ...(usage.cost > 0 ? [`$${usage.cost.toFixed(4)}`] : [])
   ]

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { table } from "../src/commands/doctor.ts"
 import { healthTable } from "../src/commands/providers.ts"
 import * as Style from "../src/Style.ts"
 
@@ -13,7 +14,7 @@ const hub = {
       queued: 2,
       endpoints: [
         { url: "http://127.0.0.1:11434", status: "healthy", models: ["llama3.2:latest"], in_flight: 1 },
-        { url: "http://gpu:11434", status: "unhealthy", reason: "nothing listens there" }
+        { url: "http://gpu:11434", status: "unhealthy", reason: "nothing listens there", cools_for_seconds: 2 }
       ]
     }
   }
@@ -22,10 +23,17 @@ const hub = {
 describe("healthTable", () => {
   it("gives each endpoint of a provider a line below the provider's own", () => {
     assert.deepStrictEqual(healthTable([hub], plain), [
-      `${plain.signs.warning} ollama  llm/v1  degraded  queued 2, endpoints 2`,
+      `${plain.signs.warning} ollama  llm/v1  degraded  queued 2, endpoints 1 of 2 healthy`,
       `    ${plain.signs.completed} http://127.0.0.1:11434  healthy    models llama3.2:latest, in flight 1`,
-      `    ${plain.signs.failed} http://gpu:11434        unhealthy  reason nothing listens there`
+      `    ${plain.signs.failed} http://gpu:11434        unhealthy  reason nothing listens there, cools for 2 s`
     ])
+  })
+
+  it("gives them the same lines in what `doctor` finds", () => {
+    const { details } = hub.health
+    const found = { what: "ollama", status: "degraded", detail: "queued 2", health: details } as const
+    const [, ...endpoints] = healthTable([hub], plain)
+    assert.deepStrictEqual(table([found], plain), [`${plain.signs.warning} ollama  queued 2`, ...endpoints])
   })
 
   it("shows a list that is no list of endpoints as a fact", () => {

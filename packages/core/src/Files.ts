@@ -45,9 +45,9 @@ const locateIn = ({ roots: others = [] }: Options, folder: string, path: string)
   const file = resolve(folder, path)
   const found = real(file)
   if (found === undefined) return refuse(path, "missing", `there is no file ${file}`)
-  const roots = [folder === "" ? "." : folder, ".", ...others]
-  if (roots.some((root) => contains(real(resolve(root)), found))) return Effect.succeed(found)
-  const detail = `lies outside the folders that this run may read (${roots.map((root) => resolve(root)).join(", ")}); add its folder to files.roots`
+  const roots = [...new Set([folder === "" ? "." : folder, ".", ...others].map((root) => resolve(root)))]
+  if (roots.some((root) => contains(real(root), found))) return Effect.succeed(found)
+  const detail = `lies outside the folders that this run may read (${roots.join(", ")}); add its folder to files.roots`
   return refuse(path, "outside", detail)
 }
 

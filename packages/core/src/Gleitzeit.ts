@@ -31,6 +31,7 @@ import { KeyValues } from "./KeyValues.ts"
 import { Leases } from "./Leases.ts"
 import { isDeep, isObject } from "./Json.ts"
 import { Feed } from "./Live.ts"
+import * as MethodName from "./MethodName.ts"
 import type { Health } from "./Provider.ts"
 import { Providers } from "./Providers.ts"
 import * as Rerun from "./Rerun.ts"
@@ -500,20 +501,23 @@ const single = (
   contracts: ReadonlyArray<Contract>,
   provider?: string,
   timeout?: number
-): Workflow => ({
-  name: method,
-  tasks: [
-    {
-      id: "call",
-      protocol: contracts.find((contract) => contract.method === method)?.protocol ?? `${method.split("/")[0]}/v1`,
-      method,
-      params: isObject(params) ? literal(params) : {},
-      ...(provider === undefined ? {} : { provider }),
-      ...(timeout === undefined ? {} : { timeout })
-    }
-  ],
-  outputs: { result: "${call}" }
-})
+): Workflow => {
+  const found = MethodName.find(contracts, method)
+  return {
+    name: method,
+    tasks: [
+      {
+        id: "call",
+        protocol: found?.protocol ?? `${method.split("/")[0]}/v1`,
+        method: found?.method ?? method,
+        params: isObject(params) ? literal(params) : {},
+        ...(provider === undefined ? {} : { provider }),
+        ...(timeout === undefined ? {} : { timeout })
+      }
+    ],
+    outputs: { result: "${call}" }
+  }
+}
 
 const literal = <A extends Schema.Json>(json: A): A =>
   // Safe: only the texts in it change.

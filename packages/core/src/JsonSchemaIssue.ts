@@ -60,6 +60,10 @@ export const stepOf = (name: string): string => encodeURI(name.replaceAll("~", "
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** A schema that nothing fits: the key is known, and not to be used. */
+export const isNothing = (schema: unknown): boolean =>
+  schema === false || (isRecord(schema) && isRecord(schema["not"]) && Object.keys(schema["not"]).length === 0)
+
 // internal
 
 /** Issues of one value. A list with a million wrong items is told as wrong by its first ones. */
@@ -246,10 +250,13 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
       ...(suggestion === undefined ? {} : { suggestion })
     }
   }
-  if (typeof value === "string" && isOpen(value, context)) return undefined
   const limit = wordAt(context.schema, unit.location)
-  // which keys there are is known, whatever stands under them
-  if (needsWhole.has(keyword) && keysOnly(limit).length === 0 && isOpen(value, context)) return undefined
+  // where nothing fits it does not matter what it will be
+  if (keyword !== "not" || !isNothing({ not: limit })) {
+    if (typeof value === "string" && isOpen(value, context)) return undefined
+    // which keys there are is known, whatever stands under them
+    if (needsWhole.has(keyword) && keysOnly(limit).length === 0 && isOpen(value, context)) return undefined
+  }
   const suggestion =
     keyword === "enum" && context.quote && typeof value === "string" && Array.isArray(limit)
       ? nearest(
@@ -264,10 +271,6 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     ...(suggestion === undefined ? {} : { suggestion })
   }
 }
-
-/** A schema that nothing fits: the key is known, and not to be used. */
-const isNothing = (schema: unknown): boolean =>
-  schema === false || (isRecord(schema) && isRecord(schema["not"]) && Object.keys(schema["not"]).length === 0)
 
 /** What a schema that nothing fits says of itself: where to put the value instead. */
 const forbidden = (keyword: string, { location }: Unit, { schema }: Context): string | undefined => {

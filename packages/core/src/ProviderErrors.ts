@@ -122,12 +122,17 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
   readonly retryable = false
   override get message() {
     const remedy = this.remedy === "" ? "" : `; ${this.remedy}`
-    return `provider "${this.provider}" does not have the model "${this.model}" (it has ${this.available.join(", ") || "none"})${remedy}`
+    const more = this.available.length - named
+    const has = `${this.available.slice(0, named).join(", ") || "none"}${more > 0 ? ` and ${more} more` : ""}`
+    return `provider "${this.provider}" does not have the model "${this.model}" (it has ${has})${remedy}`
   }
   get data() {
     return { model: this.model, available: [...this.available] }
   }
 }
+
+/** Models that a message names: the first are the nearest. */
+const named = 20
 
 /** A plug-in that the configuration names cannot be loaded, started or believed. The others go on working. */
 export class PluginUnusable extends Schema.TaggedError<PluginUnusable>()("PluginUnusable", {

@@ -143,6 +143,8 @@ class Player {
   readonly #tally = { replayed: 0, recorded: 0 }
   /** Names of recordings that have been given, by run: each answers one place of it. */
   readonly #given = new Map<string, Set<string>>()
+  /** Of calls under way that were given secrets, by run and task: calls that they make may tell them too. */
+  readonly #masks = new Map<string, Redaction.Mask>()
   #kept: ReadonlyArray<Contract> | undefined
   #contracts: { readonly of: ReadonlyArray<Contract>; readonly all: ReadonlyArray<Contract> } | undefined
   #warned = false
@@ -189,7 +191,7 @@ class Player {
       const request = yield* ReplayRequest.of(call, contract, this.#files)
       if (this.#mode === "record") return yield* this.#record(call, host, contract, request)
       const found = this.#next(call.run, yield* this.#candidates(call, request))
-      if (found?.recording.composed === true) return yield* this.#inner.execute(call, host)
+      if (found?.recording.composed === true) return yield* this.#masking(call, host, this.#inner.execute(call, host))
       if (found !== undefined) {
         // in the same breath: nobody else was given it meanwhile
         this.#givenIn(call.run).add(found.entry.name)
@@ -294,6 +296,10 @@ class Player {
       const heard = new ReplayHeard(host)
       const keep = (outcome: Outcome) =>
         Effect.gen({ self: this }, function* () {
+          if (this.#tells(call, request)) {
+            const reason = "a secret stands in its params where it has no name, such as in the name of a field"
+            return yield* this.#warn({ message: `${call.method} of "${call.task}": ${reason}` })
+          }
           // carried out again it tells its chunks and its usage again
           const isWhole = outcome.composed !== true
           const chunks = isWhole ? heard.shown(yield* this.#maskOf(call, host)) : []
@@ -323,8 +329,34 @@ class Player {
         const failure = FailureData.of(FailureData.fromCause(exit.cause))
         return notGiven.has(failure.code) ? Effect.void : keep({ ...name, failure })
       }
-      return yield* Effect.onExit(this.#inner.execute(call, heard.host), over)
+      return yield* this.#masking(call, host, Effect.onExit(this.#inner.execute(call, heard.host), over))
     })
+  }
+
+  /** What the call was given is known to whoever records the calls that it makes. */
+  #masking<A>(call: Call, host: Host, effect: Effect.Effect<A, Failure>): Effect.Effect<A, Failure> {
+    if (call.secrets === undefined) return effect
+    const place = `${call.run} ${call.task}`
+    // without its secrets it is not made
+    return Effect.matchEffect(this.#maskOf(call, host), {
+      onFailure: () => effect,
+      onSuccess: (mask) => {
+        if (mask !== undefined) this.#masks.set(place, mask)
+        return Effect.ensuring(
+          effect,
+          Effect.sync(() => this.#masks.delete(place))
+        )
+      }
+    })
+  }
+
+  /** Whether a secret of the call, or of one around it, can be read in what is asked. */
+  #tells({ run, task }: Call, { params }: Request): boolean {
+    for (let end = task.length; end > 0; end = task.lastIndexOf("/", end - 1)) {
+      const mask = this.#masks.get(`${run} ${task.slice(0, end)}`)
+      if (mask !== undefined && mask(params) !== params) return true
+    }
+    return false
   }
 
   /** Of the secrets that the call was given. */
@@ -356,7 +388,7 @@ class Player {
   }
 
   /** The call is made and paid for: what came of it is not thrown away. */
-  #warn({ message }: Failure): Effect.Effect<void> {
+  #warn({ message }: Pick<Failure, "message">): Effect.Effect<void> {
     if (this.#warned) return Effect.void
     this.#warned = true
     return Effect.logWarning(`a call is not recorded: ${message}`)

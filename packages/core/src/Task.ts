@@ -71,8 +71,8 @@ export const addUsage = (a: Total | undefined, b: Total | undefined): Total | un
   const sum: { -readonly [K in (typeof amounts)[number]]?: number } = {}
   for (const key of amounts) {
     const more = b[key]
-    const isAmount = more !== undefined && more >= 0
-    if (isAmount || a?.[key] !== undefined) sum[key] = exact((a?.[key] ?? 0) + (isAmount ? more : 0))
+    const added = isAmount(more) ? more : undefined
+    if (added !== undefined || a?.[key] !== undefined) sum[key] = exact((a?.[key] ?? 0) + (added ?? 0))
   }
   return marked(
     sum,
@@ -96,7 +96,7 @@ export const joinUsage = (a: Total | undefined, b: Total | undefined): Total | u
 export const ofModel = (usage: Usage): Total =>
   marked(
     usage,
-    Counts.literals.filter((count) => usage[count] === undefined)
+    Counts.literals.filter((count) => !isAmount(usage[count]))
   )
 
 /** A sum to 1e-10: the same dollars give the same, in whatever order they come. */
@@ -125,6 +125,8 @@ export type Question = typeof Question.Type
 // internal
 
 const amounts = ["calls", ...Counts.literals] as const
+
+const isAmount = (value: number | undefined): value is number => value !== undefined && value >= 0
 
 const marked = (sum: Total, unsure: ReadonlyArray<typeof Counts.Type>): Total =>
   unsure.length === 0 ? sum : { ...sum, at_least: unsure }

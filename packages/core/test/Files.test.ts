@@ -69,6 +69,14 @@ describe("a path inside the workflow's folder", () => {
 })
 
 describe("a path outside", () => {
+  it.effect("is refused with each folder that may be read named once", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const { detail } = yield* refusal(base, "../outside.txt", { roots: [join(base, "project"), "."] })
+      assert.include(detail, `(${join(base, "project")}, ${resolve(".")})`)
+    })
+  )
+
   it.effect("is refused, however it is written", () =>
     Effect.gen(function* () {
       const base = yield* folder

@@ -593,6 +593,36 @@ describe("a call made of other calls", () => {
 })
 
 describe("secrets", () => {
+  it.effect("keep a call out of the recordings that tells one where no marker can stand", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const handlers: Handlers = {
+        // in the name of a field there is no place for a marker
+        "test/ask": (params, { call }) => call("inner", "test/do", { [String(params)]: 1 }),
+        "test/do": () => Effect.succeed("done")
+      }
+      const executor = yield* start(folder, { mode: "record", handlers })
+      const host: Host = {
+        ...listener().host,
+        call: (key, name, params, places) =>
+          Effect.map(
+            executor.execute(
+              call({ task: `task/${key}`, method: name, params, ...(places === undefined ? {} : { secrets: places }) }),
+              listener().host
+            ),
+            ({ result }) => result
+          )
+      }
+      const outer: Partial<Call> = { method: "test/ask", params: { $secret: "TOKEN" }, secrets: [[]] }
+      assert.strictEqual(yield* result(executor, outer, host), "done")
+      for (const [name, text] of filesIn(folder)) assert.notInclude(name + text, secrets.TOKEN)
+      assert.isFalse(recordings(folder).some((name) => name.startsWith("test-do/")))
+      // nothing is left behind: the same names without a secret are recorded
+      assert.strictEqual(yield* result(executor, { task: "task/inner", params: { [secrets.TOKEN]: 1 } }), "done")
+      assert.isTrue(recordings(folder).some((name) => name.startsWith("test-do/")))
+    })
+  )
+
   it.effect("stand in recordings by name, wherever their values came out, also in pieces", () =>
     Effect.gen(function* () {
       const folder = yield* temporary

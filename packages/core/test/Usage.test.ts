@@ -56,6 +56,10 @@ describe("usage", () => {
 
   it("counts nothing below 0", () => {
     assert.deepStrictEqual(addUsage({ calls: 1 }, { calls: -5, output_tokens: -1, input_tokens: NaN }), { calls: 1 })
+    const strange = ofModel({ calls: 1, input_tokens: -1, output_tokens: 2, cost_usd: 0 })
+    assert.deepStrictEqual(sumOf([{ input_tokens: 3, output_tokens: 2, cost_usd: 0 }, strange])?.at_least, [
+      "input_tokens"
+    ])
   })
 
   /** Whether it tells tokens and cost is drawn. Cost to a ten-thousandth of a cent. */

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { echo } from "./Answers.ts"
+import { standard } from "./Catalog.ts"
 import * as MiniOllama from "./MiniOllama.ts"
 
 const { values } = parseArgs({
@@ -27,11 +28,14 @@ const { legacy, model: models, port, say } = values
 const number = (option: keyof MiniOllama.Options, text: string | undefined) =>
   text === undefined ? {} : { [option]: Number(text) }
 
+/** A model of the catalog can what it can there; any other one writes text. */
+const known = (model: string) => standard.find(({ name }) => name === model) ?? model
+
 const main = Effect.gen(function* () {
   const { url } = yield* MiniOllama.start({
     port: Number(port),
     legacy,
-    ...(models === undefined ? {} : { models }),
+    ...(models === undefined ? {} : { models: models.map(known) }),
     ...(say === undefined ? {} : { replies: (asked) => (asked.body.format === undefined ? say : echo(asked)) }),
     ...number("parallel", values.parallel),
     ...number("maxLoaded", values["max-loaded"]),

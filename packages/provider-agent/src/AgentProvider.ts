@@ -120,7 +120,7 @@ const run = Effect.fnUntraced(function* (
     const { method } = choice.tool
     const given =
       method === Tools.agent ? Tools.narrowed(choice.params, tools, { max_turns, max_calls }) : choice.params
-    const outcome = yield* carryOut(calls.length + 1, choice.tool, given, on_error, house)
+    const outcome = yield* carryOut({ turn, n: calls.length + 1 }, choice.tool, given, on_error, house)
     calls.push({ method, params: given, ...outcome })
     said.push(user(Words.outcome(calls.length, method, outcome)))
   }
@@ -215,8 +215,17 @@ const used = ({ cost, usage }: typeof Reply.Type): Task.Usage => ({
 
 const isOutcome = Schema.is(AgentV1.Outcome)
 
+/**
+ * A call by the turn that wanted it, which is recorded, and by its number among the calls, which is for people: when an
+ * attempt begins again with other tools on duty, the same turn may want another call, and the numbers move.
+ */
+interface Place {
+  readonly turn: number
+  readonly n: number
+}
+
 const carryOut = Effect.fnUntraced(function* (
-  n: number,
+  place: Place,
   tool: Tools.Tool,
   params: Json.JsonObject,
   onError: "tell" | "fail",
@@ -224,15 +233,16 @@ const carryOut = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AgentV1.Outcome, Failure.Failure, TaskContext.TaskContext> {
   const task = yield* TaskContext.TaskContext
   const { asks, method } = tool
+  const { n, turn } = place
   if (asks) {
-    const refusal = yield* refused(n, method, params)
+    const refusal = yield* refused(turn, method, params)
     if (refusal !== undefined) {
       yield* task.emit({ _tag: "Log", level: "info", message: `call ${n}: ${method} was refused` })
       return { error: refusal }
     }
   }
   yield* task.emit({ _tag: "Log", level: "info", message: Words.call(n, method, params) })
-  const key = `tool-${n}-${method}`
+  const key = `tool-${turn}-${method}`
   // a call that fails is not recorded: what the model is told about is a result
   const outcome =
     onError === "fail"
@@ -255,12 +265,12 @@ const decodeApproval = Schema.decodeUnknownResult(HumanV1.Approval)
 
 /** Asks, and says what the model is told when it was a no. */
 const refused = Effect.fnUntraced(function* (
-  n: number,
+  turn: number,
   method: string,
   params: Json.JsonObject
 ): Effect.fn.Return<Failure.Failure | undefined, Failure.Failure, TaskContext.TaskContext> {
   const { suspend, task } = yield* TaskContext.TaskContext
-  const answer = yield* suspend(`approve-${n}`, {
+  const answer = yield* suspend(`approve-${turn}`, {
     kind: "approval",
     prompt: Words.question(method, params),
     schema: HumanV1.approvalSchema,
@@ -277,7 +287,7 @@ const refused = Effect.fnUntraced(function* (
       : { approved: decoded.success === true || ["yes", "y", "approve"].includes(String(decoded.success)) }
   return approved
     ? undefined
-    : Failure.of(new Errors.HumanRejected({ request: Task.callPath(task, `approve-${n}`), ...words }))
+    : Failure.of(new Errors.HumanRejected({ request: Task.callPath(task, `approve-${turn}`), ...words }))
 })
 
 const kept = (

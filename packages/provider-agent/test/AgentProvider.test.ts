@@ -1,8 +1,8 @@
 /** The loop on the real engine, with a model and tools that follow a script. */
 import { assert, describe, it } from "@effect/vitest"
-import { Gleitzeit, type LlmV1 } from "@gleitzeit/core"
+import { Gleitzeit, type LlmV1, Method, Protocol, Provider, Providers } from "@gleitzeit/core"
 import { Engine, ScriptedProvider } from "@gleitzeit/testkit"
-import { Deferred, Effect, Schema, Stream } from "effect"
+import { Deferred, Effect, Exit, Layer, Schema, Scope, Stream } from "effect"
 import { ask, call, engine, type Scene } from "./scene.ts"
 
 const Result = Schema.Struct({
@@ -27,6 +27,18 @@ const result = (scene: Scene, params: Parameters<typeof ask>[0]) =>
 
 const failure = (scene: Scene, params: Parameters<typeof ask>[0]) =>
   Effect.map(report(scene, params), (report) => report.tasks["ask"]?.error?.message ?? "it did not fail")
+
+const TillV1 = Protocol.make("till/v1", {
+  description: "A till",
+  methods: {
+    "till/open": Method.make({
+      description: "Opens the till",
+      effects: "reads",
+      params: Schema.Struct({}),
+      result: Schema.Boolean
+    })
+  }
+})
 
 /** The last thing that the model was told in its last turn. */
 const told = (heard: ReadonlyArray<LlmV1.ChatParams>) => heard.at(-1)?.messages?.at(-1)?.content ?? ""
@@ -247,6 +259,52 @@ describe("an agent", () => {
       assert.lengthOf(heard, 5)
       assert.include(told(heard), "was rejected by ada: too dear")
       assert.deepInclude(found.calls[3]?.["error"], { name: "APPROVAL_REJECTED" })
+    })
+  )
+
+  it.effect("keeps to an answer for the call that was asked about, also when a tool has gone since", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const till = yield* Scope.make()
+      const also = Layer.effectDiscard(
+        Effect.gen(function* () {
+          const providers = yield* Providers.Providers
+          const provider = yield* Provider.make(TillV1, {
+            name: "till",
+            handlers: { "till/open": () => Effect.succeed(true) }
+          })
+          yield* Scope.provide(providers.register(provider), till)
+        })
+      )
+      const say: Scene["say"] = (_, turn) =>
+        [
+          call("till/open"),
+          call("shop/order", { item: "tea", pieces: 2 }),
+          call("shop/order", { item: "gold", pieces: 9 }),
+          { answer: "ordered" }
+        ][turn - 1] ?? null
+      const report = yield* Effect.gen(function* () {
+        const gleitzeit = yield* Gleitzeit.Gleitzeit
+        const { run } = yield* gleitzeit.run(ask({ prompt: "Order.", tools: ["**"], approve: ["shop/order"] }))
+        yield* gleitzeit.respond(run, "ask/approve-2", true)
+        const { waiting } = yield* gleitzeit.wait(run)
+        assert.deepStrictEqual(
+          waiting.map(({ request }) => request),
+          ["ask/approve-3"]
+        )
+        yield* Scope.close(till, Exit.void)
+        yield* gleitzeit.respond(run, "ask/approve-3", false)
+        return yield* Engine.report(gleitzeit.wait(run))
+      }).pipe(Effect.provide(engine({ say, log, also })))
+      assert.deepStrictEqual(log, ["order 2 tea"])
+      const { calls } = decode(report.tasks["ask"]?.result)
+      assert.deepStrictEqual(
+        calls.map(({ error, method, params }) => [method, params, error === undefined]),
+        [
+          ["shop/order", { item: "tea", pieces: 2 }, true],
+          ["shop/order", { item: "gold", pieces: 9 }, false]
+        ]
+      )
     })
   )
 

@@ -69,13 +69,6 @@ const filesIn = (
   if (pattern.includes("/")) {
     return invalid(method, `\`file_pattern\` "${pattern}" is a path, expected the name of a file such as *.txt`)
   }
-  const fits = new RegExp(
-    `^${pattern
-      .replaceAll(/[^*?]/gu, (sign) => sign.replace(/[\\^$.+()|[\]{}]/u, "\\$&"))
-      .replaceAll(/\*+/gu, ".*")
-      .replaceAll("?", ".")}$`,
-    "su"
-  )
   return Effect.tryPromise({
     try: () => readdir(directory, { withFileTypes: true }),
     catch: (cause) => unreadable(method, directory, cause)
@@ -84,7 +77,7 @@ const filesIn = (
       const names = entries
         .filter((entry) => entry.isFile())
         .map(({ name }) => name)
-        .filter((name) => fits.test(name) && (pattern.startsWith(".") || !name.startsWith(".")))
+        .filter((name) => fits(pattern, name) && (pattern.startsWith(".") || !name.startsWith(".")))
       if (names.length === 0) return invalid(method, `no file in ${directory} has a name like "${pattern}"`)
       if (names.length > most) {
         const issue = `${names.length} files in ${directory} have a name like "${pattern}", more than the ${most} allowed; \`foreach\` makes a call of each`
@@ -93,6 +86,26 @@ const filesIn = (
       return Effect.succeed(names.toSorted().map((name) => join(directory, name)))
     })
   )
+}
+
+/** `*` stands for any signs, `?` for one. Takes no more than the product of both lengths: no pattern runs wild. */
+const fits = (pattern: string, name: string): boolean => {
+  const [wanted, given] = [[...pattern], [...name]]
+  let [at, from] = [0, 0]
+  /** The last `*` that was read, and how far it reaches. */
+  let star: { readonly at: number; reach: number } | undefined
+  while (from < given.length) {
+    if (wanted[at] === "*") star = { at: at++, reach: from }
+    else if (wanted[at] === "?" || wanted[at] === given[from]) {
+      at++
+      from++
+    } else if (star === undefined) return false
+    else {
+      at = star.at + 1
+      from = ++star.reach
+    }
+  }
+  return wanted.slice(at).every((sign) => sign === "*")
 }
 
 const picture = (method: string, image: string): Effect.Effect<Uint8Array, Errors.InvalidParams> => {

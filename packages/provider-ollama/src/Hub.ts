@@ -4,7 +4,7 @@
  * through. Nothing is asked of a server before the first request, and nothing while there is none.
  */
 import { Errors, type Failure } from "@gleitzeit/core"
-import { Cause, Clock, Deferred, Effect, Exit, PubSub, Random, type Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Option, PubSub, Random, type Scope, Stream } from "effect"
 import * as HubNode from "./HubNode.ts"
 import type { Node } from "./HubNode.ts"
 import { type Entry, HubQueue, type Outcome } from "./HubQueue.ts"
@@ -13,6 +13,7 @@ import * as HubVerdict from "./HubVerdict.ts"
 import type { Wish } from "./HubWish.ts"
 import type { Model, OllamaClient } from "./OllamaClient.ts"
 import { Refused } from "./OllamaFailure.ts"
+import * as OllamaModels from "./OllamaModels.ts"
 import { fullName } from "./OllamaSchema.ts"
 
 export interface Endpoint extends HubNode.Place {
@@ -102,6 +103,8 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
       if (due !== undefined && due < wakeAt) {
         wakeAt = due
         const later = Effect.suspend(() => {
+          // one that was set for an earlier time has come meanwhile, and has set the next
+          if (wakeAt !== due) return Effect.void
           wakeAt = Infinity
           return turn
         })
@@ -126,17 +129,18 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
         }
         const done = Deferred.makeUnsafe<void>()
         looking.set(url, { models, done })
-        return Effect.all(
+        const alive = Effect.all(
           {
             version: versions.has(url)
               ? Effect.void
               : Effect.asVoid(Effect.tap(client.version, (version) => Effect.sync(() => versions.set(url, version)))),
-            models: models ? untold(client.models) : Effect.undefined,
             loaded: untold(client.loaded)
           },
-          { concurrency: 3 }
-        ).pipe(
-          Effect.timeoutOrElse({ duration: lookTimeout, orElse: () => Effect.fail(silent) }),
+          { concurrency: 2 }
+        ).pipe(Effect.timeoutOrElse({ duration: lookTimeout, orElse: () => Effect.fail(silent) }))
+        // a long list on a slow disk says nothing about how the server works
+        const listing = models ? Effect.timeoutOption(untold(client.models), lookTimeout) : Effect.succeedNone
+        return Effect.all({ alive, listing }, { concurrency: 2 }).pipe(
           Effect.match({
             onFailure: (failure) => {
               const node = nodeOf(url)
@@ -145,10 +149,12 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
               versions.delete(url)
               down(url, HubVerdict.reasonOf(failure, url))
             },
-            onSuccess: (said) => {
+            onSuccess: ({ alive: { loaded = [] }, listing }) => {
               update(url, (node) => {
-                const known = models ? HubNode.told(node, listed(said.models), now()) : node
-                return HubNode.found(HubNode.seen(known, (said.loaded ?? []).map(keyOf), now()))
+                // what was known of one that is too slow to say it still counts
+                const list = Option.match(listing, { onNone: () => node.models, onSome: listed })
+                const known = models ? HubNode.told(node, list, now()) : node
+                return HubNode.found(HubNode.seen(known, loaded.map(keyOf), now()))
               })
             }
           }),
@@ -183,15 +189,21 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
         }
       )
 
-    const missing = (wish: Wish): Failure.Failure => {
-      const available = new Set(
-        queue.nodes.flatMap(({ models }) => [...(models?.values() ?? [])].map(({ name }) => name))
-      )
-      return absent(wish, [...available])
-    }
+    const available = (nodes: ReadonlyArray<Node>): ReadonlyArray<string> => [
+      ...new Set(nodes.flatMap(({ models }) => [...(models?.values() ?? [])].map(({ name }) => name)))
+    ]
+
+    const missing = (wish: Wish): Failure.Failure => absent(wish, available(queue.nodes))
 
     const unusable = (wish: Wish): Failure.Failure => {
-      const reason = `no server that may have "${wish.asked ?? wish.model}" can be used: ${HubStatus.reasons(queue.nodes)}`
+      const asked = wish.asked ?? wish.model
+      // the name may be wrong, and not the server
+      const others = OllamaModels.nearestFirst(
+        asked,
+        available(queue.nodes.filter(({ health }) => health._tag !== "Cooling"))
+      )
+      const instead = others.length === 0 ? "" : `; the others have ${others.slice(0, most).join(", ")}`
+      const reason = `no server that may have "${asked}" can be used: ${HubStatus.reasons(queue.nodes)}${instead}`
       const waits = queue.nodes.flatMap(({ health }) => (health._tag === "Cooling" ? [health.until - now()] : []))
       return new Errors.ProviderUnavailable({
         provider: name,
@@ -291,7 +303,8 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
             }
             const { error } = failed
             const last = error instanceof Refused ? client.explain(error) : Effect.fail(error)
-            if (!(yield* goesOn(entry, url, error, history))) {
+            const goesOnNow = Effect.onInterrupt(restore(goesOn(entry, url, error, history)), () => turn)
+            if (!(yield* goesOnNow)) {
               yield* turn
               return yield* last
             }
@@ -320,6 +333,9 @@ export const make = (options: Options): Effect.Effect<Hub, never, Scope.Scope> =
   })
 
 // internal
+
+/** Models that are named to whoever may have meant another one. */
+const most = 5
 
 /** What became of a request so far. */
 interface History {

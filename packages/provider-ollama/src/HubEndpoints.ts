@@ -60,7 +60,7 @@ interface Read extends Place {
   readonly headers: { readonly [name: string]: string }
 }
 
-/** The same address twice is one server. */
+/** The same address twice is one server, and `localhost` is another word for `127.0.0.1`. */
 const read = ({ discover = false, endpoints, headers, name }: Options) =>
   Effect.gen(function* () {
     if (endpoints.length === 0 && !discover) {
@@ -76,8 +76,9 @@ const read = ({ discover = false, endpoints, headers, name }: Options) =>
       }
       yield* sendable(name, own)
       const { url } = address.success
-      if (!places.has(url)) {
-        places.set(url, { ...place, url, headers: { ...address.success.headers, ...headers, ...own } })
+      const key = url.replace(/\/\/localhost(?=[:/]|$)/u, "//127.0.0.1")
+      if (!places.has(key)) {
+        places.set(key, { ...place, url, headers: { ...address.success.headers, ...headers, ...own } })
       }
     }
     return [...places.values()]

@@ -201,14 +201,6 @@ export const seen = (node: Node, keys: ReadonlyArray<string>, now: number): Node
   return { ...node, loaded: [...others, ...kept, ...inUse].slice(-room), room, seenAt: now }
 }
 
-/** The server said that it does not have a model that it was believed to have. */
-export const lacking = (node: Node, model: string): Node => {
-  if (node.models?.has(model) !== true) return node
-  const models = new Map(node.models)
-  models.delete(model)
-  return { ...node, models }
-}
-
 /** It answers when it is asked how it is. That says nothing about requests: one that was `busy` or `failing` stays so. */
 export const found = (node: Node): Node =>
   node.health._tag === "Unknown" || (node.health._tag === "Cooling" && node.health.kind === "down")
@@ -220,8 +212,9 @@ export const forgotten = (node: Node): Node =>
   node.health._tag === "Healthy" ? { ...node, health: { _tag: "Unknown" } } : node
 
 /**
- * It cannot be used until later: longer each time, 1 s to 30 s, or as long as it says itself (`wait`). `jitter`: from 0
- * to 1, so that not everybody comes back at once. A server that went away has nothing in memory when it is back.
+ * It cannot be used until later: longer each time, 1 s to 30 s, or as long as it says itself (`wait`), of which an hour
+ * at most counts. `jitter`: from 0 to 1, so that not everybody comes back at once. A server that went away has nothing in
+ * memory when it is back.
  */
 export const cooled = (
   node: Node,
@@ -233,7 +226,7 @@ export const cooled = (
   const steps = kind === "failing" ? streak - faultsAllowed : streak - 1
   const pause = 1000 * Math.min(30, 2 ** Math.min(5, Math.max(0, steps))) * (0.75 + 0.5 * jitter)
   const until = Math.max(
-    now + Math.ceil(Math.max(pause, wait)),
+    now + Math.ceil(Math.max(pause, Math.min(wait, longestWait))),
     again && node.health._tag === "Cooling" ? node.health.until : 0
   )
   const since = node.health._tag === "Cooling" ? node.health.since : now
@@ -254,6 +247,9 @@ export const faulted = (
 
 /** In a row. */
 const faultsAllowed = 3
+
+/** A slip in a server's answer is not to keep it away for good. Milliseconds. */
+const longestWait = 3_600_000
 
 /** A server that has the model in memory says a few milliseconds too. A load counts for no less. Milliseconds. */
 const shortestLoad = 100

@@ -174,7 +174,10 @@ export class HubQueue {
     if (possible.length > 0) {
       if (hopeful) return
       const since = Math.max(...possible.map(({ health }) => (health._tag === "Cooling" ? health.since : now)))
-      const end = since + this.#options.patience
+      // that one which never said what it has should be the one, when others can be asked and have it not, is no hope
+      const isGuess = possible.every(({ models }) => models === undefined)
+      const isServed = this.nodes.some(({ health }) => health._tag === "Healthy")
+      const end = since + (isGuess && isServed ? 0 : this.#options.patience)
       if (now < end) atLatest(end)
       else this.#refuse(entry, { _tag: "Stranded" })
     } else {

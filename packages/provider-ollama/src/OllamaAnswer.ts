@@ -54,12 +54,12 @@ export class Answer {
     return ["stop", "load", "unload"].includes(reason) ? "stop" : "other"
   }
 
-  /** Numbers that the server did not say are left out, never 0. */
+  /** Numbers that the server did not say, or that are none, are left out, never 0. */
   get tokens(): Tokens {
     const { eval_count, prompt_eval_count } = this.#last
     return {
-      ...(typeof prompt_eval_count === "number" ? { input_tokens: prompt_eval_count } : {}),
-      ...(typeof eval_count === "number" ? { output_tokens: eval_count } : {})
+      ...(isCount(prompt_eval_count) ? { input_tokens: prompt_eval_count } : {}),
+      ...(isCount(eval_count) ? { output_tokens: eval_count } : {})
     }
   }
 
@@ -118,6 +118,9 @@ export const timingOf = (answers: ReadonlyArray<Answer>, total: number): LlmV1.R
 /** Nanoseconds. */
 export const durationOf = (answers: ReadonlyArray<Answer>): number | undefined =>
   sum(answers, (answer) => answer.duration("total"))
+
+/** What a server counts is a number from 0, or it is not known. */
+export const isCount = (value: number | null | undefined): value is number => typeof value === "number" && value >= 0
 
 // internal
 

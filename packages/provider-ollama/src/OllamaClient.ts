@@ -15,6 +15,7 @@ import {
   of as failureOf,
   Refused,
   shortened,
+  textOf,
   Truncated,
   wordsOf,
   wordsOfError
@@ -81,6 +82,8 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
   Effect.gen(function* () {
     const { connectTimeout, firstTokenTimeout, headers, idleTimeout, name, url } = options
     const scope = yield* Effect.scope
+    const clock = yield* Clock.Clock
+    const hide = hiding(headers)
     const library = yield* Effect.cached(Scope.provide(load(options), scope))
 
     const fail = (error: unknown): Effect.Effect<never, Failure.Failure> =>
@@ -97,7 +100,7 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
 
     const read = <A>(decode: Decode<A>, input: unknown): Effect.Effect<A, Failure.Failure> =>
       Result.match(decode(input), {
-        onFailure: () => fail(new Garbled({ words: shortened(JSON.stringify(input)) })),
+        onFailure: () => fail(new Garbled({ words: shortened(hide(textOf(input))) })),
         onSuccess: (value) => Effect.succeed(value)
       })
 
@@ -115,7 +118,8 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
         (controller) => Effect.sync(() => controller.abort())
       )
       const ended = Promise.withResolvers<void>()
-      const guarded = guard({ agent, fetch, signal: controller.signal, ended: ended.resolve })
+      const now = () => clock.currentTimeMillisUnsafe()
+      const guarded = guard({ agent, fetch, signal: controller.signal, now, hide, ended: ended.resolve })
       return { ollama: new Ollama({ host: url, headers: { ...headers }, fetch: guarded }), ended: ended.promise }
     })
 
@@ -220,6 +224,9 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
 /** For what needs no model. Milliseconds. */
 const answerTimeout = 5000
 
+/** In which a socket that was closed before it was used shows that. Milliseconds. */
+const atOnce = 1000
+
 /** A longer line is not taken for an answer. Characters. */
 const longestLine = 32_000_000
 
@@ -282,13 +289,16 @@ interface Transport {
   readonly fetch: typeof Fetch
   /** Closes the socket. */
   readonly signal: AbortSignal
+  /** Milliseconds. */
+  readonly now: () => number
+  readonly hide: Hide
   /** To be called once an answer was read to its end. */
   readonly ended: () => void
 }
 
 /** Requests on our own agent; answers are read, and refused, before the `ollama` client sees them. */
 const guard =
-  ({ agent, ended, fetch, signal }: Transport): typeof globalThis.fetch =>
+  ({ agent, ended, fetch, hide, now, signal }: Transport): typeof globalThis.fetch =>
   async (input, init = {}) => {
     const url = input instanceof globalThis.Request ? input.url : String(input)
     const ask = () =>
@@ -297,23 +307,39 @@ const guard =
         headers: Object.fromEntries(new Headers(init.headers)),
         ...(typeof init.body === "string" ? { body: init.body } : {}),
         signal,
-        dispatcher: agent
+        dispatcher: agent,
+        // Ollama has nothing elsewhere, and what stands in headers is for this server alone
+        redirect: "manual"
       })
-    // a socket that was kept may have been closed from the other side meanwhile: that says nothing about the server
+    const began = now()
+    // A socket that was kept may have been closed from the other side meanwhile: that says nothing about the server. It
+    // shows at once; a server that breaks off later has worked on the request, and is not made to do so twice.
     const response = await ask().catch((error: unknown) =>
-      isBroken(error) && !signal.aborted ? ask() : Promise.reject(error)
+      isBroken(error) && !signal.aborted && now() - began < atOnce ? ask() : Promise.reject(error)
     )
     if (!response.ok) {
       const retryAfter = response.headers.get("retry-after") ?? undefined
-      throw new Refused({ status: response.status, words: wordsOf(await beginning(response)), retryAfter })
+      throw new Refused({ status: response.status, words: wordsOf(hide(await beginning(response))), retryAfter })
     }
     if (/\/api\/(?:chat|generate)$/u.test(url) && response.body !== null) {
-      return new Response(response.body.pipeThrough(lines(ended)))
+      return new Response(response.body.pipeThrough(lines(ended, hide)))
     }
     const text = await beginning(response, url.includes("/api/embed") ? longestVectors : longestBody)
-    if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(text) })
+    if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(hide(text)) })
     return new Response(text)
   }
+
+/** Takes what was sent in headers out of what the server says: some proxies quote the key that they refuse. */
+type Hide = (text: string) => string
+
+const hiding = (headers: Options["headers"]): Hide => {
+  const values = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/u)])
+  const hidden = values.filter(({ length }) => length >= shortestSecret).toSorted((a, b) => b.length - a.length)
+  return (text) => hidden.reduce((shown, value) => shown.replaceAll(value, "***"), text)
+}
+
+/** Characters. Less is found by chance. */
+const shortestSecret = 8
 
 /** A body, as far as it is read. */
 const beginning = async ({ body }: Awaited<ReturnType<typeof Fetch>>, most = longestBody): Promise<string> => {
@@ -327,7 +353,7 @@ const beginning = async ({ body }: Awaited<ReturnType<typeof Fetch>>, most = lon
 }
 
 /** Passes on whole lines, each a JSON object, until one is the last; anything else ends the stream with its failure. */
-const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
+const lines = (ended: () => void, hide: Hide): TransformStream<Uint8Array, Uint8Array> => {
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
   let rest = ""
@@ -336,9 +362,9 @@ const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
     const text = line.trim()
     if (text === "" || done) return
     const value = parsed(text)
-    if (!isRecord(value)) throw new Garbled({ words: shortened(text) })
+    if (!isRecord(value)) throw new Garbled({ words: shortened(hide(text)) })
     if (value["error"] !== undefined && value["error"] !== null) {
-      throw new Broken({ words: wordsOfError(value["error"]) })
+      throw new Broken({ words: hide(wordsOfError(value["error"])) })
     }
     done = value["done"] === true
     controller.enqueue(encoder.encode(`${text}\n`))
@@ -351,7 +377,7 @@ const lines = (ended: () => void): TransformStream<Uint8Array, Uint8Array> => {
         const end = text.lastIndexOf("\n")
         const whole = end < 0 ? [] : (rest + text.slice(0, end)).split("\n")
         rest = end < 0 ? rest + text : text.slice(end + 1)
-        if (rest.length > longestLine) throw new Garbled({ words: shortened(rest.slice(0, 300)) })
+        if (rest.length > longestLine) throw new Garbled({ words: shortened(hide(rest.slice(0, 300))) })
         for (const line of whole) pass(line, controller)
       },
       flush: (controller) => {

@@ -20,11 +20,18 @@ export const absent = (provider: string, model: string, available: ReadonlyArray
   new Errors.ModelNotFound({
     provider,
     model,
-    available: nearestFirst(model, available),
+    // some servers list whole catalogs
+    available: nearestFirst(model, available)
+      .slice(0, most)
+      .map((name) => name.slice(0, longest)),
     remedy: `get it with "ollama pull ${model}"`
   })
 
 // internal
+
+/** Models that a failure keeps, and characters of their names. */
+const most = 200
+const longest = 200
 
 /** `llama3.2` of `llama3.2:1b`. */
 const family = (model: string): string => {

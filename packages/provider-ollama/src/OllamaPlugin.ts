@@ -94,7 +94,9 @@ export const Options = Schema.Struct({
     })
   ),
   concurrency: Schema.optionalKey(
-    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ description: "Calls at once. Default 4." })
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+      description: "Calls at once. Default 4 with one server, no limit with several."
+    })
   ),
   timeout: Schema.optionalKey(Plugin.duration.annotate({ description: "Of a whole call. Default: none." })),
   connect_timeout: Schema.optionalKey(Plugin.duration),

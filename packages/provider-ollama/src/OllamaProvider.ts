@@ -103,12 +103,13 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
       return own(models, model) ?? model
     }
 
+    const isVectors = (method: string) => method === "llm/embeddings" || method === "llm/embed"
+
     /** The model that is asked, as far as the params tell: what files hold may ask for another one. */
     const chosenFor = (method: string, { image_path, images = [], messages = [], model }: Chosen): string => {
       const shown = [images, ...messages.map(({ images = [] }) => images)]
       const shows = method === "llm/vision" || image_path !== undefined || shown.some(({ length }) => length > 0)
-      const isVectors = method === "llm/embeddings" || method === "llm/embed"
-      return modelFor(model, isVectors ? "embedding" : shows ? "vision" : "default")
+      return modelFor(model, isVectors(method) ? "embedding" : shows ? "vision" : "default")
     }
 
     const defaults = (asked: string | undefined, role: Role): OllamaRequest.Defaults => {
@@ -196,7 +197,9 @@ export const make = (options: Options = {}): Effect.Effect<Spec, Errors.Provider
           const all = yield* Effect.option(known)
           if (all._tag === "None") return undefined
           const found = all.value.find(({ name }) => fullName(name) === fullName(wanted))
-          if (found !== undefined) return found.digest
+          // limits that a task leaves to the provider cut prompts and answers
+          const limits = [contextFor(wanted) ?? "", isVectors(method) ? "" : most]
+          if (found !== undefined) return found.digest === undefined ? undefined : [found.digest, ...limits].join(" ")
           return yield* OllamaModels.absent(
             name,
             wanted,

@@ -71,7 +71,10 @@ export const one = (name: string, url: string, client: OllamaClient): Servers =>
     health: Effect.all({ version: client.version, models: client.models }, { concurrency: 2 }).pipe(
       Effect.timeoutOption(healthTimeout),
       Effect.match({
-        onFailure: (failure): Provider.Health => ({ status: "unhealthy", details: { url, reason: failure.message } }),
+        onFailure: (failure): Provider.Health => {
+          const reason = failure instanceof Errors.ProviderUnavailable ? failure.reason : failure.message
+          return { status: "unhealthy", details: { url, reason } }
+        },
         onSuccess: Option.match({
           onNone: (): Provider.Health => ({
             status: "unhealthy",

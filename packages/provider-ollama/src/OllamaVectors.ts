@@ -1,6 +1,7 @@
 /** Asking a model for vectors: one request for all texts. */
 import { Errors, type Failure, LlmV1, Task, TaskContext, Telemetry } from "@gleitzeit/core"
 import { Clock, Effect } from "effect"
+import { isCount } from "./OllamaAnswer.ts"
 import * as OllamaCost from "./OllamaCost.ts"
 import * as OllamaRequest from "./OllamaRequest.ts"
 import { type Embedded, fullName } from "./OllamaSchema.ts"
@@ -55,7 +56,7 @@ export const embed = Effect.fnUntraced(function* (
   )
   const { embeddings, load_duration, prompt_eval_count, total_duration } = found
   const model = found.model ?? request.model
-  const usage = typeof prompt_eval_count === "number" ? { input_tokens: prompt_eval_count } : {}
+  const usage = isCount(prompt_eval_count) ? { input_tokens: prompt_eval_count } : {}
   // nothing is written, so nothing of that can be unknown
   const cost = OllamaCost.of(pricing, model, { ...usage, output_tokens: 0 })
   const task = yield* TaskContext.TaskContext

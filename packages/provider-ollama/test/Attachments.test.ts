@@ -78,6 +78,24 @@ describe("files and images", () => {
     })
   )
 
+  it.effect("are found by a pattern, however many stars it has", () =>
+    Effect.gen(function* () {
+      const { chat, path, sent } = yield* prepared
+      const name = `${"a".repeat(120)}ba`
+      writeFileSync(join(path, name), "found")
+      const pattern = "*a".repeat(40)
+      const none = yield* Effect.flip(chat({ prompt: "a", directory: path, file_pattern: `${pattern}c` }))
+      assert.include(none.message, "has a name like")
+      for (const file_pattern of [`${pattern}?*`, `${pattern}b*?`, `?${pattern}ba**`, name]) {
+        yield* chat({ prompt: "a", directory: path, file_pattern })
+        assert.include(JSON.stringify(sent().messages), "found")
+      }
+      for (const file_pattern of [`${name}?`, `ba*`, `${pattern}bb*`, "a"]) {
+        assert.include((yield* Effect.flip(chat({ prompt: "a", directory: path, file_pattern }))).message, "name like")
+      }
+    })
+  )
+
   it.effect("are those of a folder whose names fit, in the order of their names", () =>
     Effect.gen(function* () {
       const { chat, path, sent } = yield* prepared

@@ -3,7 +3,7 @@ import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { createServer, type IncomingMessage } from "node:http"
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import { connect, setup } from "./calls.ts"
 
 const hello = { model: "llama3.2", prompt: "hello there" }
@@ -40,6 +40,24 @@ const silence = Effect.acquireRelease(
     })
 ).pipe(Effect.map(({ printed }) => printed))
 
+/** The URL of a server that answers so. */
+const listening = (answer: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly server: Server; readonly url: string }>((resume) => {
+      const server = createServer(answer)
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const port = typeof address === "object" ? address?.port : 0
+        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
+      })
+    }),
+    ({ server }) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  ).pipe(Effect.map(({ url }) => url))
+
 describe("a server that cannot be reached", () => {
   it.effect("refuses: the failure names it, and says how to start Ollama", () =>
     Effect.gen(function* () {
@@ -60,6 +78,65 @@ describe("a server that cannot be reached", () => {
       const failure = yield* Effect.flip(chat(hello))
       assert.instanceOf(failure, Errors.ProviderUnavailable)
       assert.include(failure.message, "nowhere.invalid")
+    })
+  )
+
+  it.effect("breaks off while it works: it is not made to do the same again", () =>
+    Effect.gen(function* () {
+      const asked: Array<() => void> = []
+      const url = yield* listening((message) => void asked.push(() => message.socket.destroy()))
+      const { chat } = yield* connect({ url })
+      const fiber = yield* Effect.forkChild(Effect.flip(chat(hello)))
+      yield* Effect.repeat(Effect.yieldNow, { until: () => asked.length === 1 })
+      yield* TestClock.adjust("2 seconds")
+      asked[0]?.()
+      // were it asked again, that would end it too
+      const ending = yield* Effect.forkChild(
+        Effect.repeat(Effect.yieldNow, { until: () => asked.length === 2 }).pipe(
+          Effect.andThen(Effect.sync(() => asked[1]?.()))
+        )
+      )
+      assert.include((yield* Fiber.join(fiber)).message, "broke")
+      yield* Fiber.interrupt(ending)
+      assert.lengthOf(asked, 1)
+    })
+  )
+
+  it.effect("sends requests elsewhere: they do not go there, and neither does what is secret in them", () =>
+    Effect.gen(function* () {
+      const seen: Array<IncomingMessage["headers"]> = []
+      const elsewhere = yield* listening(({ headers }, response) => {
+        seen.push(headers)
+        response.end()
+      })
+      const url = yield* listening((_, response) => {
+        response.writeHead(307, { location: `${elsewhere}/api/chat` }).end()
+      })
+      const { chat } = yield* connect({ url, headers: { "x-api-key": "tr0ub4dor&3-horse" } })
+      const failure = yield* Effect.flip(chat(hello))
+      assert.deepStrictEqual(seen, [])
+      assert.instanceOf(failure, Errors.ProviderUnavailable)
+      assert.isFalse(failure.retryable)
+      assert.include(failure.message, `${url} answers 307`)
+    })
+  )
+
+  it.effect("quotes the key that was sent to it: nobody is told", () =>
+    Effect.gen(function* () {
+      const key = "tr0ub4dor&3-horse"
+      const { chat, mini } = yield* setup({ headers: { authorization: `Bearer ${key}` } })
+      const behaviours: ReadonlyArray<MiniOllama.Behaviour> = [
+        { status: 401, body: { error: `the key ${key} is not known` } },
+        { status: 500, body: { error: { message: `what is "Bearer ${key}"?` } } },
+        { raw: [`no object, but ${key}\n`] },
+        { raw: [`${JSON.stringify({ error: `unknown: ${key}` })}\n`] }
+      ]
+      for (const behaviour of behaviours) {
+        mini.script(behaviour)
+        const failure = yield* Effect.flip(chat(hello))
+        assert.notInclude(JSON.stringify(failure) + failure.message, key)
+        assert.include(failure.message, "***")
+      }
     })
   )
 

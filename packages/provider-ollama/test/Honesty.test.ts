@@ -2,6 +2,7 @@
 import { Prices } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Answer } from "../src/OllamaAnswer.ts"
 import { isTruncated } from "../src/OllamaWarnings.ts"
 import { setup } from "./calls.ts"
 
@@ -51,6 +52,14 @@ describe("a prompt", () => {
     ] as const) {
       assert.strictEqual(isTruncated(read, characters, 4096), expected, `${read} of ${characters}`)
     }
+  })
+})
+
+describe("a count below 0", () => {
+  it("is not known", () => {
+    const answer = new Answer()
+    answer.add({ response: "a", prompt_eval_count: -1, eval_count: 3, done: true }, 0)
+    assert.deepStrictEqual(answer.tokens, { output_tokens: 3 })
   })
 })
 

@@ -1,9 +1,11 @@
 import { Errors } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { createServer } from "node:net"
 import * as Hub from "../src/Hub.ts"
+import type { OllamaClient } from "../src/OllamaClient.ts"
+import { Refused } from "../src/OllamaFailure.ts"
 import { clientOf, fleet } from "./fleet.ts"
 
 const one = { mini: { models: ["llama3.2"] } }
@@ -34,6 +36,19 @@ const broken = Effect.gen(function* () {
   const failure = new Errors.ModelNotFound({ provider: "ollama", model: "", available: [], remedy: "" })
   return { endpoint: { url, client: yield* clientOf(url) }, failure, asked: () => count }
 })
+
+/** A server that says at once how it is; what requests do there is up to them. */
+const said: OllamaClient = {
+  ask: () => Effect.void,
+  embed: () => Effect.die("not used"),
+  version: Effect.succeed("0.1.0"),
+  models: Effect.succeed([{ name: "llama3.2" }]),
+  loaded: Effect.succeed([]),
+  explain: ({ status }) =>
+    Effect.fail(new Errors.ProviderOverloaded({ provider: "ollama", reason: `answers ${status}` }))
+}
+
+const gone = new Errors.ModelNotFound({ provider: "ollama", model: "llama3.2", available: [], remedy: "" })
 
 /** Ends when all servers are in the state. */
 const becomes = (hub: Hub.Hub, wanted: string) =>
@@ -193,6 +208,111 @@ describe("a hub", () => {
   )
 })
 
+describe("a hub as time passes", () => {
+  it.effect("lets go of a request at once when that is interrupted, also while a server is asked what it has", () =>
+    Effect.gen(function* () {
+      let listings = 0
+      const asked = yield* Deferred.make<void>()
+      const client: OllamaClient = {
+        ...said,
+        models: Effect.suspend(() =>
+          listings++ === 0
+            ? Effect.succeed([{ name: "llama3.2" }])
+            : Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+        )
+      }
+      const hub = yield* Hub.make({ name: "ollama", endpoints: [{ url: "http://one", client }], absent: () => gone })
+      const use = () => Effect.fail(new Refused({ status: 404, words: "", retryAfter: undefined }))
+      const fiber = yield* Effect.forkChild(hub.run({ model: "llama3.2:latest" }, use))
+      yield* Deferred.await(asked)
+      // no time passes: nothing that asks is given up by itself
+      yield* Fiber.interrupt(fiber)
+      const { endpoints, queued } = yield* hub.status
+      assert.deepStrictEqual([queued, endpoints[0]?.inFlight], [0, 0])
+    })
+  )
+
+  it.effect("works with a server that takes too long to say what it has", () =>
+    Effect.gen(function* () {
+      const client: OllamaClient = { ...said, models: Effect.never }
+      const hub = yield* Hub.make({ name: "ollama", endpoints: [{ url: "http://one", client }], absent: () => gone })
+      const run = hub.run({ model: "llama3.2:latest" }, ({ url }) => Effect.succeed(url))
+      const fiber = yield* Effect.forkChild(run, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(fiber), "http://one")
+      assert.strictEqual(yield* run, "http://one")
+      assert.strictEqual((yield* hub.status).endpoints[0]?.state, "healthy")
+    })
+  )
+
+  it.effect("rests no longer than an hour, whatever a server asks for", () =>
+    Effect.gen(function* () {
+      const hub = yield* Hub.make({
+        name: "ollama",
+        endpoints: [{ url: "http://one", client: said }],
+        patience: 0,
+        absent: () => gone
+      })
+      let isBusy = true
+      const run = hub.run({ model: "llama3.2:latest" }, () =>
+        isBusy ? Effect.fail(new Refused({ status: 503, words: "", retryAfter: "99999999999" })) : Effect.succeed("yes")
+      )
+      yield* Effect.flip(run)
+      assert.strictEqual((yield* hub.status).endpoints[0]?.coolsFor, 3_600_000)
+      isBusy = false
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(yield* run, "yes")
+    })
+  )
+
+  it.effect("sleeps once, however often servers say when to come again", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let asleep = 0
+      const counting: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (...given: Parameters<typeof clock.sleep>) =>
+          Effect.suspend(() => {
+            asleep++
+            return Effect.ensuring(
+              clock.sleep(...given),
+              Effect.sync(() => asleep--)
+            )
+          })
+      })
+      yield* Effect.gen(function* () {
+        const [far, near] = ["http://far", "http://near"]
+        const door = yield* Deferred.make<void>()
+        const hub = yield* Hub.make({
+          name: "ollama",
+          endpoints: [
+            { url: far, client: said },
+            { url: near, client: said }
+          ],
+          patience: 1e9,
+          absent: () => gone
+        })
+        const busy = (retryAfter: string) => Effect.fail(new Refused({ status: 503, words: "", retryAfter }))
+        const ask = hub.run({ model: "llama3.2:latest" }, ({ url }) =>
+          url === far ? busy("30") : Effect.andThen(Deferred.await(door), busy("1"))
+        )
+        const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(ask))
+        const settled = Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow)
+        // the first is refused while the others wait: the hub is to come again in half a minute
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        yield* Deferred.succeed(door, undefined)
+        yield* settled
+        for (let second = 0; second < 120; second++) {
+          yield* TestClock.adjust("1 second")
+          yield* settled
+        }
+        assert.strictEqual(asleep, 1)
+        yield* Fiber.interruptAll(fibers)
+      }).pipe(Effect.provideService(Clock.Clock, counting))
+    })
+  )
+})
+
 describe("a server that fails", () => {
   it.effect("is left at once when nothing listens there, and asked again when it is back", () =>
     Effect.gen(function* () {
@@ -335,6 +455,16 @@ describe("a hub without a server that can be used", () => {
       // whoever comes later does not wait for what others have waited for
       const later = yield* Effect.flip(ask("llama3.2"))
       assert.isAbove(later.retryAfter ?? 0, 0)
+    })
+  )
+
+  it.effect("does not wait for one that never said what it has, and names what the others have", () =>
+    Effect.gen(function* () {
+      const { ask, minis } = yield* fleet([one, { mini: { models: ["llava", "llama3.2"] } }])
+      yield* minis[0]!.stop
+      const { message } = yield* Effect.flip(ask("lama3.2"))
+      assert.include(message, `nothing listens on ${minis[0]!.url}`)
+      assert.match(message, /; the others have llama3\.2:latest, llava:latest$/)
     })
   )
 

@@ -29,6 +29,15 @@ describe("HubEndpoints", () => {
     })
   )
 
+  it.effect("takes one server under several names for one", () =>
+    Effect.gen(function* () {
+      const { url } = yield* MiniOllama.start()
+      const local = url.replace("127.0.0.1", "localhost")
+      assert.isFalse((yield* opened({ endpoints: [url, local, `${url}/`] })).queues)
+      assert.isTrue((yield* opened({ endpoints: [url, `${local}/other`] })).queues)
+    })
+  )
+
   it.effect("sends each server its own headers, and no other's", () =>
     Effect.gen(function* () {
       const minis = yield* Effect.all([

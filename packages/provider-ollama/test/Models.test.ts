@@ -52,6 +52,14 @@ describe("llm/models", () => {
 })
 
 describe("a model that is not there", () => {
+  it("is told in few words, however many others there are", () => {
+    const others = Array.from({ length: 20_000 }, (_, index) => `model-${index}-${"x".repeat(500)}:latest`)
+    const failure = OllamaModels.absent("ollama", "lama3.2", [...others, "llama3.2:latest"])
+    assert.match(failure.message, /it has llama3\.2:latest, model-0-.* and 180 more\); get it with/)
+    assert.isBelow(failure.message.length, 5000)
+    assert.isBelow(JSON.stringify(failure.data).length, 50_000)
+  })
+
   it("brings those to mind first that were probably meant", () => {
     const available = ["mistral:latest", "llava:13b", "llama3.2:1b", "qwen3:8b"]
     const nearest = (model: string) => OllamaModels.nearestFirst(model, available)[0]

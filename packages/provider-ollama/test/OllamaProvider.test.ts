@@ -304,9 +304,8 @@ describe("OllamaProvider on duty", () => {
     Effect.gen(function* () {
       const { mini, provider } = yield* setup()
       yield* mini.stop
-      const { details, status } = yield* provider.health
-      assert.strictEqual(status, "unhealthy")
-      assert.include(JSON.stringify(details), "ollama serve")
+      const reason = `nothing listens on ${mini.url}; start Ollama ("ollama serve"), or say where it is`
+      assert.deepStrictEqual(yield* provider.health, { status: "unhealthy", details: { url: mini.url, reason } })
     })
   )
 
@@ -314,7 +313,7 @@ describe("OllamaProvider on duty", () => {
     Effect.gen(function* () {
       const { mini, provider } = yield* setup()
       const digest = yield* provider.identity("llm/chat", { model: "LLAMA3.2", prompt: "a" })
-      assert.match(digest ?? "", /^[0-9a-f]{64}$/)
+      assert.match(digest ?? "", /^[0-9a-f]{64} /)
       assert.strictEqual(yield* provider.identity("llm/chat", { prompt: "a" }), digest)
       assert.notStrictEqual(yield* provider.identity("llm/chat", { prompt: "a", images: ["/a.png"] }), digest)
       const said = { messages: [{ role: "user", content: "a" }] }
@@ -329,13 +328,28 @@ describe("OllamaProvider on duty", () => {
       assert.strictEqual(vision, yield* provider.identity("llm/chat", shown))
       assert.strictEqual(vision, yield* provider.identity("llm/chat", { prompt: "a", image_path: "/a.png" }))
       const vectors = yield* provider.identity("llm/embed", { text: "a" })
-      assert.match(vectors ?? "", /^[0-9a-f]{64}$/)
+      assert.match(vectors ?? "", /^[0-9a-f]{64} /)
       assert.notInclude([digest, vision], vectors)
       const absent = yield* Effect.flip(provider.identity("llm/chat", { model: "nope", prompt: "a" }))
       assert.strictEqual(absent.name, "MODEL_NOT_FOUND")
       assert.match(absent.message, /does not have the model "nope" \(it has .*llama3\.2.*ollama pull nope/)
       yield* mini.stop
       assert.isUndefined(yield* provider.identity("llm/chat", { model: "llama3.2", prompt: "a" }))
+    })
+  )
+
+  it.effect("identifies what it cuts prompts and answers by, where tasks leave that to it", () =>
+    Effect.gen(function* () {
+      const { mini } = yield* setup()
+      const identity = (options: OllamaProvider.Options, method = "llm/chat", params = { prompt: "a" }) =>
+        Effect.flatMap(connect({ url: mini.url, ...options }), ({ provider }) => provider.identity(method, params))
+      const usual = yield* identity({})
+      assert.strictEqual(yield* identity({}), usual)
+      assert.notStrictEqual(yield* identity({ maxTokens: 10 }), usual)
+      assert.notStrictEqual(yield* identity({ context: 512 }), usual)
+      const vectors = (options: OllamaProvider.Options) => identity(options, "llm/embed", { prompt: "a" })
+      assert.strictEqual(yield* vectors({ maxTokens: 10 }), yield* vectors({}))
+      assert.notStrictEqual(yield* vectors({ context: 512 }), yield* vectors({}))
     })
   )
 

@@ -11,13 +11,15 @@ import { spinning } from "../Spinner.ts"
 import type { Style } from "../Style.ts"
 import * as Text from "../Text.ts"
 import { version } from "../Version.ts"
-import { details } from "./providers.ts"
+import { details, partLines } from "./providers.ts"
 
 /** One thing that was looked at. */
 export interface Finding {
   readonly what: string
   readonly status: "ok" | "degraded" | "failed"
   readonly detail: string
+  /** Of a provider's health: what it works through has lines of its own. */
+  readonly health?: unknown
 }
 
 export const doctor = Command.make(
@@ -28,8 +30,10 @@ export const doctor = Command.make(
     const settings = yield* Machine.settings
     const findings = yield* spinning("looking around", look(settings))
     const ok = findings.every(({ status }) => status !== "failed")
-    if (output.options.json) yield* output.json({ ok, findings, settings: Origins.document(settings) })
-    else yield* output.data(table(findings, output.dataStyle).join("\n"))
+    if (output.options.json) {
+      const told = findings.map(({ detail, status, what }) => ({ what, status, detail }))
+      yield* output.json({ ok, findings: told, settings: Origins.document(settings) })
+    } else yield* output.data(table(findings, output.dataStyle).join("\n"))
     if (!ok) return yield* new ExitCode.Ended({ exit: ExitCode.unavailable })
   })
 ).pipe(
@@ -40,11 +44,11 @@ export const doctor = Command.make(
 /** As people read it. */
 export const table = (findings: ReadonlyArray<Finding>, style: Style): ReadonlyArray<string> => {
   const { green, red, signs, yellow } = style
-  return Text.table(findings.map(({ detail, what }) => [what, detail])).map((line, i) => {
-    const status = findings[i]?.status
+  return Text.table(findings.map(({ detail, what }) => [what, detail])).flatMap((line, i) => {
+    const { health, status } = findings[i] ?? {}
     const sign =
       status === "ok" ? green(signs.completed) : status === "degraded" ? yellow(signs.warning) : red(signs.failed)
-    return `${sign} ${line}`
+    return [`${sign} ${line}`, ...partLines(health, style)]
   })
 }
 
@@ -72,7 +76,8 @@ const look = (settings: Settings.Settings) =>
       ...health.map(({ health, name }): Finding => ({
         what: name,
         status: health.status === "healthy" ? "ok" : health.status === "degraded" ? "degraded" : "failed",
-        detail: details(health.details) || health.status
+        detail: details(health.details) || health.status,
+        health: health.details
       }))
     ]
     return findings

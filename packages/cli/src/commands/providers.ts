@@ -75,6 +75,14 @@ export const details = (value: unknown): string => {
   return facts(Object.entries(value))
 }
 
+/** A line for each that a provider works through, by the details of its health. */
+export const partLines = (value: unknown, style: Style): ReadonlyArray<string> => {
+  const listed: unknown = typeof value === "object" && value !== null ? Reflect.get(value, "endpoints") : undefined
+  const parts = Array.isArray(listed) ? listed.filter(isPart) : []
+  const rows = parts.map(({ status, url, ...rest }) => [url, status, facts(Object.entries(rest))])
+  return Text.table(rows).map((line, i) => `    ${marked(parts[i]?.status ?? "", line, style)}`)
+}
+
 // internal
 
 /** A server of a provider, or whatever else it works through: in the list `endpoints` of a health's details. */
@@ -88,13 +96,6 @@ const isPart = (value: unknown): value is Part =>
   value !== null &&
   typeof Reflect.get(value, "url") === "string" &&
   typeof Reflect.get(value, "status") === "string"
-
-const partLines = (value: unknown, style: Style): ReadonlyArray<string> => {
-  const listed: unknown = typeof value === "object" && value !== null ? Reflect.get(value, "endpoints") : undefined
-  const parts = Array.isArray(listed) ? listed.filter(isPart) : []
-  const rows = parts.map(({ status, url, ...rest }) => [url, status, facts(Object.entries(rest))])
-  return Text.table(rows).map((line, i) => `    ${marked(parts[i]?.status ?? "", line, style)}`)
-}
 
 const marked = (status: string, line: string, style: Style): string => {
   const [sign, paint] =
@@ -110,14 +111,17 @@ const facts = (all: ReadonlyArray<readonly [string, unknown]>): string =>
   all
     .flatMap(([key, fact]) => {
       const shown = factText(fact)
-      return shown === "" ? [] : [`${key.replaceAll("_", " ")} ${shown}`]
+      const [words = "", unit = ""] = key.endsWith("_seconds") ? [key.slice(0, -"_seconds".length), " s"] : [key]
+      return shown === "" ? [] : [`${words.replaceAll("_", " ")} ${shown}${unit}`]
     })
     .join(", ")
 
 const factText = (fact: unknown): string => {
   if (Array.isArray(fact)) {
     // each has a line of its own
-    if (fact.some(isPart)) return String(fact.length)
+    const parts = fact.filter(isPart)
+    if (parts.length > 0)
+      return `${parts.filter(({ status }) => status === "healthy").length} of ${parts.length} healthy`
     const some = fact.slice(0, 5).map(factText).join(" ")
     return fact.length === 0 ? "none" : fact.length > 5 ? `${some} and ${fact.length - 5} more` : some
   }
