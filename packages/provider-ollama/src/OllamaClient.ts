@@ -5,7 +5,7 @@
  * The only file that knows the client and `undici`; both are loaded with the first call.
  */
 import { Errors, type Failure } from "@gleitzeit/core"
-import { Clock, Data, Effect, Result, Schema, Scope } from "effect"
+import { Clock, Data, Effect, Exit, Result, Schema, Scope } from "effect"
 import type { ChatRequest, GenerateRequest, Ollama } from "ollama"
 import type { Agent, fetch as Fetch } from "undici"
 import {
@@ -113,14 +113,23 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
     /** A client for one call. When the scope closes, so does the call's socket. */
     const client = Effect.gen(function* () {
       const { Ollama, agent, fetch } = yield* library
+      const ended = Promise.withResolvers<void>()
       const controller = yield* Effect.acquireRelease(
         Effect.sync(() => new AbortController()),
-        (controller) => Effect.sync(() => controller.abort())
+        (controller, exit) => {
+          const close = Effect.sync(() => controller.abort())
+          if (Exit.isFailure(exit)) return close
+          // read to its end, an answer leaves a socket that a later call can use: nobody has to wait for that
+          const read = Effect.timeoutOption(
+            Effect.promise(() => ended.promise),
+            250
+          )
+          return Effect.asVoid(Effect.forkIn(Effect.andThen(read, close), scope))
+        }
       )
-      const ended = Promise.withResolvers<void>()
       const now = () => clock.currentTimeMillisUnsafe()
       const guarded = guard({ agent, fetch, signal: controller.signal, now, hide, ended: ended.resolve })
-      return { ollama: new Ollama({ host: url, headers: { ...headers }, fetch: guarded }), ended: ended.promise }
+      return new Ollama({ host: url, headers: { ...headers }, fetch: guarded })
     })
 
     const get = <A>(
@@ -130,7 +139,7 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
       limit: number = answerTimeout
     ) =>
       Effect.gen(function* () {
-        const { ollama } = yield* client
+        const ollama = yield* client
         return yield* read(
           decode,
           yield* within(
@@ -154,26 +163,24 @@ export const make = (options: Options): Effect.Effect<OllamaClient, never, Scope
     return {
       ask: (route, request, each) =>
         Effect.gen(function* () {
-          const { ended, ollama } = yield* client
+          const ollama = yield* client
           const begin = Effect.gen(function* () {
-            const parts = yield* wire(() => begun(ollama, route, request))
-            return { parts, first: yield* wire(() => parts.next()) }
+            const parts = new Ahead(yield* wire(() => begun(ollama, route, request)))
+            yield* wire(() => parts.some())
+            return parts
           })
-          const { first, parts } = yield* within(begin, firstTokenTimeout, "waiting for the first token")
-          let step = first
-          while (step.done !== true) {
-            yield* each(yield* read(decodePart, step.value))
-            step = yield* within(
-              wire(() => parts.next()),
+          const parts = yield* within(begin, firstTokenTimeout, "waiting for the first token")
+          for (;;) {
+            // what comes in one packet is taken at one go
+            yield* Effect.yieldNow
+            for (const part of parts.take()) yield* each(yield* read(decodePart, part))
+            if (parts.isOver) break
+            yield* within(
+              wire(() => parts.some()),
               idleTimeout,
               "waiting for the next token"
             )
           }
-          // Read to its end, the answer leaves a socket that the next call can use.
-          yield* Effect.timeoutOption(
-            Effect.promise(() => ended),
-            250
-          )
         }).pipe(Effect.scoped),
       embed: (request) =>
         get(
@@ -239,6 +246,51 @@ const longestVectors = 64_000_000
 /** Parts that are read from the socket before anybody asks for them. */
 const ahead = 256
 
+/** Reads parts while earlier ones are worked on, so many and no more. */
+class Ahead {
+  #parts: Array<unknown> = []
+  #failed: { readonly error: unknown } | undefined
+  #isRead = false
+  #heard: (() => void) | undefined
+  #room: (() => void) | undefined
+
+  constructor(parts: AsyncIterable<unknown>) {
+    void this.#read(parts)
+  }
+
+  /** Nothing is left, and nothing more comes. */
+  get isOver(): boolean {
+    return this.#isRead && this.#parts.length === 0 && this.#failed === undefined
+  }
+
+  /** Until there is something to take, or the end is known. Rejects with what broke the answer off, once all was taken. */
+  async some(): Promise<void> {
+    while (this.#parts.length === 0 && !this.#isRead) await new Promise<void>((heard) => (this.#heard = heard))
+    if (this.#parts.length === 0 && this.#failed !== undefined) throw this.#failed.error
+  }
+
+  take(): ReadonlyArray<unknown> {
+    const parts = this.#parts
+    this.#parts = []
+    this.#room?.()
+    return parts
+  }
+
+  async #read(parts: AsyncIterable<unknown>): Promise<void> {
+    try {
+      for await (const part of parts) {
+        this.#parts.push(part)
+        this.#heard?.()
+        if (this.#parts.length >= ahead) await new Promise<void>((room) => (this.#room = room))
+      }
+    } catch (error) {
+      this.#failed = { error }
+    }
+    this.#isRead = true
+    this.#heard?.()
+  }
+}
+
 class Thrown extends Data.TaggedError("Thrown")<{ readonly error: unknown }> {}
 
 type Decode<A> = (input: unknown) => Result.Result<A, unknown>
@@ -276,12 +328,12 @@ const load = ({ connections, connectTimeout }: Options) =>
     ({ agent }) => Effect.promise(() => agent.destroy())
   )
 
-const begun = (ollama: Ollama, route: "chat" | "generate", request: Request): Promise<AsyncIterator<unknown>> => {
+const begun = (ollama: Ollama, route: "chat" | "generate", request: Request): Promise<AsyncIterable<unknown>> => {
   // Safe: the client only turns the bytes of images into base64, and sends everything else as it is.
   const streamed = { ...request, stream: true } as unknown
   return route === "chat"
-    ? ollama.chat(streamed as ChatRequest & { stream: true }).then((parts) => parts[Symbol.asyncIterator]())
-    : ollama.generate(streamed as GenerateRequest & { stream: true }).then((parts) => parts[Symbol.asyncIterator]())
+    ? ollama.chat(streamed as ChatRequest & { stream: true })
+    : ollama.generate(streamed as GenerateRequest & { stream: true })
 }
 
 interface Transport {
@@ -326,6 +378,7 @@ const guard =
     }
     const text = await beginning(response, url.includes("/api/embed") ? longestVectors : longestBody)
     if (!isRecord(parsed(text))) throw new Garbled({ words: shortened(hide(text)) })
+    ended()
     return new Response(text)
   }
 
