@@ -10,7 +10,7 @@ import { Provider, TaskContext } from "@gleitzeit/core"
 import { Effect, Exit, Scope } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { PythonProvider } from "../packages/provider-python/src/index.ts"
+import { PythonProvider } from "@gleitzeit/provider-python"
 import { median } from "./Child.ts"
 
 const rounds = Number(process.argv[2] ?? 25)

@@ -16,8 +16,9 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   "provider-ollama": ["core"],
   "provider-python": ["core"],
   "provider-remote": ["core"],
+  "provider-agent": ["core"],
   "mini-ollama": [],
-  cli: ["core", "store-sqlite", "provider-ollama", "provider-python", "provider-remote"],
+  cli: ["core", "store-sqlite", "provider-ollama", "provider-python", "provider-remote", "provider-agent"],
   "create-gleitzeit-provider": []
 }
 
@@ -28,6 +29,7 @@ const outside: Record<string, ReadonlyArray<string>> = {
   "Hash.ts": ["node:crypto"],
   "JsonSchemaCheck.ts": ["@cfworker/json-schema"],
   "PluginModule.ts": ["node:fs", "node:module", "node:path", "node:url"],
+  "ReplayFolder.ts": ["node:fs", "node:path"],
   "YamlText.ts": ["yaml"]
 }
 
@@ -43,6 +45,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Hash",
     "Json",
     "JsonRpc",
+    "Prices",
     "ProviderErrors",
     "Requests",
     "Run",
@@ -71,6 +74,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "ExpressionCheck",
     "Field",
     "FormCheck",
+    "GenAi",
     "Given",
     "InputFile",
     "Inputs",
@@ -84,6 +88,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Library",
     "Lookup",
     "Mentions",
+    "MethodName",
     "Missing",
     "NestedCheck",
     "OpenRpc",
@@ -110,6 +115,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   // seams
   [
+    "AgentV1",
     "Backend",
     "Border",
     "ChildEnvironment",
@@ -138,6 +144,9 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "SignalV1",
     "Store",
     "TaskContext",
+    "Telemetry",
+    "TelemetryCall",
+    "TelemetryMetrics",
     "TimerV1"
   ],
   // engine
@@ -163,6 +172,12 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Loop",
     "Opening",
     "Purse",
+    "Replay",
+    "ReplayDifference",
+    "ReplayFolder",
+    "ReplayHeard",
+    "ReplayRecording",
+    "ReplayRequest",
     "Rerun",
     "ResultCache",
     "Reuse",
@@ -173,8 +188,10 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "Slots",
     "Standby",
     "TaskRun",
+    "TelemetryRun",
     "Views",
-    "Watch"
+    "Watch",
+    "WatchBacklog"
   ],
   // the door
   [

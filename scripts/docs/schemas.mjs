@@ -19,6 +19,8 @@ export const fields = (schema, root = schema, prefix = "") => {
   const { properties = {}, required = [] } = flat(schema, root)
   return Object.entries(properties).flatMap(([name, property]) => {
     const one = flat(property, root)
+    // named only to say where it belongs
+    if (one.not !== undefined && Object.keys(one.not).length === 0) return []
     const path = `${prefix}${name}`
     const inner = one.type === "array" ? flat(one.items ?? {}, root) : one
     const under = one.type === "array" ? `${path}[].` : `${path}.`

@@ -1,18 +1,20 @@
 /** What this program is made of: the store and the providers that the settings name, and the engine on top of them. */
 import {
+  AgentV1,
   Backend,
   BuiltIn,
   Executor,
   type Failure,
   Files,
   Gleitzeit,
-  type Json,
+  Json,
   type KeyValues,
   type Leases,
   LlmV1,
   MemoryStore,
   type Plugin,
   Plugins,
+  Prices,
   Provider,
   Providers,
   PythonV1,
@@ -26,8 +28,11 @@ import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { Flag } from "./Cli.ts"
 import * as Machine from "./Machine.ts"
+import * as PriceList from "./PriceList.ts"
 import { inFolder } from "./Remembered.ts"
+import * as Replaying from "./Replaying.ts"
 import * as SecretFile from "./SecretFile.ts"
+import * as Telemetry from "./Telemetry.ts"
 import { version } from "./Version.ts"
 
 export interface Options {
@@ -51,7 +56,7 @@ export const layer = (options: Options) =>
       const providers = Layer.mergeAll(
         BuiltIn.layer,
         Plugins.layer({
-          plugins: entries(settings.providers),
+          plugins: yield* Replaying.needed(settings, entries(settings.providers), isKnown),
           from: settings.folder,
           bundled,
           except,
@@ -63,18 +68,23 @@ export const layer = (options: Options) =>
       ).pipe(Layer.provideMerge(Providers.layer))
       const { owner, store } = options.store === "none" ? inMemory : yield* kept(settings)
       const registered =
-        options.store === "given"
-          ? Registry.layer()
-          : isThere(settings)
-            ? Registry.layer().pipe(Layer.provide((yield* kept(settings)).store))
-            : Layer.empty
+        settings.replay.mode.value === "replay"
+          ? Layer.empty
+          : options.store === "given"
+            ? Registry.layer()
+            : isThere(settings)
+              ? Registry.layer().pipe(Layer.provide((yield* kept(settings)).store))
+              : Layer.empty
       return Gleitzeit.layer({ scope: process.cwd(), engine: version, ...owner }).pipe(
+        Layer.provide(yield* Replaying.layer(settings, { except, known: ["simulator", ...knownIn(settings)] })),
         Layer.provide(Executor.layerLocal),
         Layer.provideMerge(registered),
         Layer.provideMerge(providers),
         Layer.provide(SecretFile.layer(settings)),
         Layer.provide(Files.layer({ roots: settings.roots.value })),
-        Layer.provideMerge(store)
+        Layer.provideMerge(store),
+        Layer.provide(Telemetry.layer),
+        Layer.provide(Layer.succeed(Prices.Prices, pricing(settings)))
       )
     })
   )
@@ -84,6 +94,18 @@ export const layer = (options: Options) =>
 /** Whether somebody may have registered a provider: to look, no store is made. */
 const isThere = ({ store: { value: url } }: Settings.Settings): boolean =>
   url._tag === "Other" || (url._tag === "Sqlite" && existsSync(url.filename))
+
+/** What the table says, then what the list knows. */
+const pricing = ({ folder, prices: { source, table } }: Settings.Settings): Prices.Pricing => {
+  const own = Prices.fromTable(Object.fromEntries(Object.entries(table).map(([model, { value }]) => [model, value])))
+  return source.value === "none" ? own : Prices.orElse(own, PriceList.installed(folder))
+}
+
+/** What it can do is known without loading it. */
+const isKnown = (use: string): boolean => Object.hasOwn(bundled, use) && bundled[use]?.known !== undefined
+
+const knownIn = ({ providers }: Settings.Settings): ReadonlyArray<string> =>
+  Object.entries(providers).flatMap(([name, { use }]) => (isKnown(use.value) ? [name] : []))
 
 /** A part of the program that is loaded when it is needed. */
 const part = <A>(load: () => Promise<A>): Effect.Effect<A> => Effect.promise(load)
@@ -131,11 +153,15 @@ const capabilities = { ...Provider.noCapabilities, streaming: true, caching: tru
 const bundled: { readonly [kind: string]: Plugins.Bundled } = {
   ollama: {
     load: defaultOf(() => import("@gleitzeit/provider-ollama")),
-    known: { protocol: LlmV1.LlmV1, capabilities, concurrency: atOnce(4) }
+    known: { protocol: LlmV1.LlmV1, capabilities, concurrency: atOnce(ofOllama) }
   },
   python: {
     load: defaultOf(() => import("@gleitzeit/provider-python")),
-    known: { protocol: PythonV1.PythonV1, capabilities, concurrency: atOnce(availableParallelism()) }
+    known: { protocol: PythonV1.PythonV1, capabilities, concurrency: atOnce(availableParallelism) }
+  },
+  agent: {
+    load: defaultOf(() => import("@gleitzeit/provider-agent")),
+    known: { protocol: AgentV1.AgentV1, capabilities: Provider.noCapabilities, concurrency: () => Infinity }
   },
   remote: { load: defaultOf(() => import("@gleitzeit/provider-remote")) }
 }
@@ -145,7 +171,21 @@ function defaultOf(load: () => Promise<{ readonly default: Plugin.Plugin }>): Ef
 }
 
 /** What the option says; one that cannot be used is told when the provider starts. */
-function atOnce(byDefault: number): (options: Json.JsonObject) => number {
-  return ({ concurrency }) =>
-    Number.isInteger(concurrency) && Number(concurrency) >= 1 ? Number(concurrency) : byDefault
+function atOnce(byDefault: (options: Json.JsonObject) => number): (options: Json.JsonObject) => number {
+  return (options) => {
+    const { concurrency } = options
+    return Number.isInteger(concurrency) && Number(concurrency) >= 1 ? Number(concurrency) : byDefault(options)
+  }
+}
+
+/** As the provider itself has it: several servers, and one with a limit of its own, queue what they cannot take. */
+function ofOllama({ discover, endpoint, endpoints, pool }: Json.JsonObject): number {
+  const servers = [endpoints, pool].flatMap((listed) => (Array.isArray(listed) ? listed : []))
+  const [only, ...others] = servers
+  if (only !== undefined) return others.length === 0 && isPlain(only) ? 4 : Infinity
+  return (discover ?? endpoint === undefined) === true ? Infinity : 4
+}
+
+function isPlain(server: Json.JsonObject[string]): boolean {
+  return !Json.isObject(server) || (server["max_concurrent"] === undefined && server["models"] === undefined)
 }

@@ -1,8 +1,10 @@
 /** How a run at rest is told: outputs to standard output, everything else to standard error. */
 import { type Contract, type Run, type Workflow } from "@gleitzeit/core"
 import { Effect } from "effect"
+import * as Caveats from "./Caveats.ts"
 import * as Documents from "./Documents.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as Lines from "./Lines.ts"
 import { Output } from "./Output.ts"
 import * as Outputs from "./Outputs.ts"
 import * as Progress from "./Progress.ts"
@@ -47,6 +49,10 @@ export const conclude = Effect.fn("gleitzeit.conclude")(function* (report: Run.R
     if (report.error !== undefined && !failedTasks) {
       yield* output.note(output.style.red(View.explain(report.error).join("\n")))
     }
+  }
+  if (!json) {
+    const results = Object.entries(report.tasks).map(([id, { result }]) => [Lines.name(id), result] as const)
+    for (const line of Caveats.lines(results, output.style)) yield* output.note(line)
   }
   for (const line of View.simulated(progress, look)) yield* output.note(line)
   if (!json && !quiet) {

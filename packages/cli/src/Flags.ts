@@ -66,7 +66,7 @@ export const Durability = GlobalFlag.Setting("durability")({
 export const Ollama = GlobalFlag.Setting("ollama")({
   flag: Flag.String("ollama").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("The Ollama server (default http://127.0.0.1:11434)"),
+    Flag.withDescription("The Ollama server (default: those that answer on this machine)"),
     Flag.optional
   )
 })

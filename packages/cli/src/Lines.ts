@@ -12,7 +12,7 @@ export interface Options {
   readonly clock?: (millis: number) => string
 }
 
-/** What is worth a line, and its details beneath it. `now` stands in for what has no time of its own. */
+/** What is worth a line of its own, and its details beneath it. `now` stands in for what has no time of its own. */
 export const ofLive = (live: Gleitzeit.Live, now: number, options: Options): ReadonlyArray<string> => {
   switch (live._tag) {
     case "Started":
@@ -23,6 +23,8 @@ export const ofLive = (live: Gleitzeit.Live, now: number, options: Options): Rea
       return options.verbose && live.chunk._tag === "Log"
         ? [`${at(now, options)} ${name(live.task)} | ${Text.flat(live.chunk.message)}`]
         : []
+    case "Gap":
+      return []
     case "Event":
       return ofEvent(live.event, options)
   }
@@ -117,18 +119,18 @@ export const ofEvent = (event: Event.Event, options: Options): ReadonlyArray<str
   }
 }
 
-// internal
-
-const at = (millis: number, { clock = Text.clock }: Options): string => clock(millis)
-
 /** A path as it is read: its parts decoded. */
-const name = (path: string): string => {
+export const name = (path: string): string => {
   try {
     return Text.flat(decodeURIComponent(path))
   } catch {
     return Text.flat(path)
   }
 }
+
+// internal
+
+const at = (millis: number, { clock = Text.clock }: Options): string => clock(millis)
 
 const by = ({ by }: { readonly by?: string }): string => (by === undefined ? "" : `, by ${Text.flat(by)}`)
 
@@ -155,7 +157,7 @@ const budget = ({ limit, of, used }: { readonly limit: string; readonly of: numb
   limit === "duration"
     ? `${Text.duration(used)} of ${Text.duration(of)}`
     : limit === "cost_usd"
-      ? `$${used} of $${of}`
+      ? `${Text.dollars(used)} of ${Text.dollars(of)}`
       : `${Text.number(used)} of ${Text.number(of)} ${limit}`
 
 const used = ({ usage }: { readonly usage?: { readonly input_tokens?: number; readonly output_tokens?: number } }) => {

@@ -18,16 +18,26 @@ export const document = (settings: Settings.Settings) => ({
   providers: mapped(settings.providers, providerOf),
   stores: mapped(settings.stores, providerOf),
   secrets: settings.secrets,
-  files: { roots: settings.roots }
+  files: { roots: settings.roots },
+  prices: settings.prices,
+  replay: settings.replay
 })
 
 export const rows = (settings: Settings.Settings): ReadonlyArray<Row> => {
-  const { debug, durability, providers, roots, secrets, stores } = settings
+  const { debug, durability, prices, providers, replay, roots, secrets, stores } = settings
   return [
     { key: "store", ...storeOf(settings) },
     { key: "durability", ...durability },
     { key: "debug", value: String(debug.value), from: debug.from },
     { key: "files.roots", value: roots.value.join(", ") || "none", from: roots.from },
+    { key: "replay.mode", ...replay.mode },
+    { key: "replay.folder", ...replay.folder },
+    { key: "prices.source", ...prices.source },
+    ...Object.entries(prices.table).map(([model, { from, value }]) => ({
+      key: `prices.table.${model}`,
+      value: JSON.stringify(value),
+      from
+    })),
     ...rowsOf("providers", providers),
     ...rowsOf("stores", stores),
     ...Object.entries(secrets).map(([name, { from, value }]) => ({ key: `secrets.${name}`, value: words(value), from }))

@@ -3,6 +3,7 @@
  * bottom of a terminal. Nobody else writes.
  */
 import { Config, Console, Context, Effect, Layer, Logger, Option, References, type Scope } from "effect"
+import * as fs from "node:fs"
 import * as Style from "./Style.ts"
 import * as Text from "./Text.ts"
 
@@ -16,6 +17,8 @@ export interface Screen {
   readonly size: () => { readonly columns: number; readonly rows: number }
   /** To standard error as it is, for drawing. */
   readonly write: (text: string) => void
+  /** Waits while whoever reads is behind. False: nobody reads it any more. */
+  readonly taken: (stream: "stdout" | "stderr") => Effect.Effect<boolean>
 }
 
 export const Screen = Context.Reference<Screen>("gleitzeit/Output/Screen", {
@@ -23,7 +26,9 @@ export const Screen = Context.Reference<Screen>("gleitzeit/Output/Screen", {
     stdout: process.stdout.isTTY === true,
     stderr: process.stderr.isTTY === true,
     size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
-    write: (text) => void process.stderr.write(text)
+    // Windows would take the bytes for another encoding
+    write: process.stderr.isTTY && process.platform !== "win32" ? write : (text) => void process.stderr.write(text),
+    taken
   })
 })
 
@@ -54,8 +59,12 @@ export class Output extends Context.Service<
     readonly json: (value: unknown) => Effect.Effect<void>
     /** One JSON document on one line to standard output. */
     readonly line: (value: unknown) => Effect.Effect<void>
+    /** Many of them, at the pace of whoever reads. False: nobody reads any more. */
+    readonly lines: (values: ReadonlyArray<unknown>) => Effect.Effect<boolean>
     /** To standard error, above what is drawn. */
     readonly note: (text: string) => Effect.Effect<void>
+    /** Many of them, at the pace of whoever reads. False: nobody reads any more. */
+    readonly notes: (texts: ReadonlyArray<string>) => Effect.Effect<boolean>
     /** From now on to the end of the scope a frame can be drawn; what is in it then is wiped away. */
     readonly canvas: Effect.Effect<Canvas, never, Scope.Scope>
   }
@@ -63,7 +72,10 @@ export class Output extends Context.Service<
 
 /** The bottom of the terminal. */
 export interface Canvas {
-  /** First lines that stay, then the frame instead of the former one. Lines of the frame must fit the width. */
+  /**
+   * First lines that stay, then the frame instead of the former one. Lines of the frame must fit the width. Done when
+   * the terminal has taken it.
+   */
   readonly draw: (stay: ReadonlyArray<string>, frame: ReadonlyArray<string>) => Effect.Effect<void>
   /** Leaves the terminal to somebody else for as long as it takes: the frame is gone, and the cursor shows. */
   readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -81,6 +93,8 @@ export const make = (options: Options): Effect.Effect<Output["Service"]> =>
     const style = (isTerminal: boolean) =>
       Style.make({ color: !noColor && (force !== "0" || (isTerminal && !dumb)), unicode })
     let drawn: ReadonlyArray<string> = []
+    /** Whoever draws has the terminal. */
+    let isDrawing = false
 
     /** Back to where the frame begins; its lines may have been wrapped by a narrower window since. */
     const rewind = () => {
@@ -102,6 +116,29 @@ export const make = (options: Options): Effect.Effect<Output["Service"]> =>
       drawn = frame
     }
 
+    const note = (words: string) =>
+      Effect.sync(() => {
+        // others' words may stand in it: names, messages
+        const text = screen.stderr ? Text.safe(words) : words
+        if (!isDrawing) output.error(text)
+        else put(text.split("\n"), drawn)
+      })
+
+    /** Others write to the terminal directly, so what is drawn has to be there before. */
+    const written = screen.taken("stderr")
+    const begin = Effect.sync(() => {
+      isDrawing = true
+      screen.write(hideCursor)
+    })
+    const end = Effect.andThen(
+      Effect.sync(() => {
+        put([], [])
+        screen.write(showCursor)
+        isDrawing = false
+      }),
+      written
+    )
+
     return Output.of({
       options,
       live: screen.stderr && !dumb,
@@ -112,32 +149,31 @@ export const make = (options: Options): Effect.Effect<Output["Service"]> =>
       json: (value) => Effect.sync(() => output.log(jsonOf(value, screen.stdout ? 2 : undefined))),
       dataIsTerminal: screen.stdout,
       line: (value) => Effect.sync(() => output.log(jsonOf(value))),
-      note: (words) =>
-        Effect.sync(() => {
-          // others' words may stand in it: names, messages
-          const text = screen.stderr ? Text.safe(words) : words
-          if (drawn.length === 0) output.error(text)
-          else put(text.split("\n"), drawn)
-        }),
+      lines: Effect.fnUntraced(function* (values) {
+        for (let from = 0; from < values.length;) {
+          let text = ""
+          for (; from < values.length && text.length < enough; from++) text += `\n${jsonOf(values[from])}`
+          output.log(text.slice(1))
+          if (!(yield* screen.taken("stdout"))) return false
+        }
+        return true
+      }),
+      note,
+      notes: (texts) =>
+        texts.length === 0 ? Effect.succeed(true) : Effect.andThen(note(texts.join("\n")), screen.taken("stderr")),
       canvas: Effect.as(
-        Effect.acquireRelease(
-          Effect.sync(() => screen.write(hideCursor)),
-          () =>
-            Effect.sync(() => {
-              put([], [])
-              screen.write(showCursor)
-            })
-        ),
+        Effect.acquireRelease(begin, () => end),
         {
-          draw: (stay, frame) => Effect.sync(() => put(stay, frame)),
+          draw: (stay, frame) =>
+            Effect.andThen(
+              Effect.sync(() => put(stay, frame)),
+              written
+            ),
           aside: (effect) =>
             Effect.acquireUseRelease(
-              Effect.sync(() => {
-                put([], [])
-                screen.write(showCursor)
-              }),
+              end,
               () => effect,
-              () => Effect.sync(() => screen.write(hideCursor))
+              () => begin
             )
         }
       )
@@ -163,6 +199,57 @@ export const logging: Layer.Layer<never, never, Output> = Layer.unwrap(
 export const showCursor = "\u001B[?25h"
 
 // internal
+
+/** Characters that are written at once. */
+const enough = 65_536
+
+/** Streams that nobody reads any more: after an error Node lets them be written to as before. */
+const unread = new Set<string>()
+
+/** Text for the terminal while a write is under way, and who waits until nothing is left. */
+let unwritten = ""
+let isWriting = false
+let waiting: Array<() => void> = []
+
+/** To standard error in another thread: a terminal that takes nothing (Ctrl-S, a slow line) stops no run. */
+const write = (text: string): void => {
+  unwritten += text
+  if (!isWriting) writeNext()
+}
+
+const writeNext = (): void => {
+  isWriting = unwritten !== ""
+  if (isWriting) {
+    const bytes = Buffer.from(unwritten)
+    unwritten = ""
+    return writeBytes(bytes)
+  }
+  const done = waiting
+  waiting = []
+  for (const one of done) one()
+}
+
+const writeBytes = (bytes: Buffer): void =>
+  fs.write(2, bytes, (error, count) => {
+    if (error === null && count < bytes.length) return writeBytes(bytes.subarray(count))
+    // somebody has made it a stream that does not wait
+    if (error?.code === "EAGAIN") process.stderr.write(bytes)
+    else if (error !== null) unread.add("stderr")
+    writeNext()
+  })
+
+const taken = (name: "stdout" | "stderr"): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    if (name === "stderr" && isWriting) {
+      waiting.push(() => resume(Effect.succeed(!unread.has(name))))
+      return
+    }
+    if (unread.has(name)) return resume(Effect.succeed(false))
+    process[name].write("", (error) => {
+      if (error !== null && error !== undefined) unread.add(name)
+      resume(Effect.succeed(!unread.has(name)))
+    })
+  })
 
 /** Without the characters that a terminal obeys and JSON leaves as they are. */
 const jsonOf = (value: unknown, indent?: number): string =>

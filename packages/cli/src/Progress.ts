@@ -27,8 +27,10 @@ export interface Row {
   /** Milliseconds, of the last attempt that ended. */
   duration: number | undefined
   tokens: number
-  /** The last of what it says while it runs. */
-  preview: string
+  /** What it says of itself while it runs, in place of what it writes. */
+  message: string
+  /** What is being written at its path and below it, by path, whoever wrote last as the last. */
+  readonly voices: Map<Task.TaskPath, Voice>
   /** Of itself, between 0 and 1. */
   fraction: number | undefined
   /** When the next attempt begins. */
@@ -46,6 +48,17 @@ export interface Row {
   iteration: number | undefined
   /** By request, oldest first: its own, and those of its items and iterations. */
   readonly open: Map<string, Question>
+}
+
+/** What an attempt writes. */
+export interface Voice {
+  /** Of the path, below the row: `[3]`, or nothing. */
+  readonly of: string
+  readonly attempt: number
+  /** Not the answer, but what leads to it. */
+  isThought: boolean
+  /** The last of it, from some line's or word's beginning on. */
+  text: string
 }
 
 /** Mutable on purpose: one owner observes into it. */
@@ -155,14 +168,20 @@ export const observe = (progress: Progress, live: Gleitzeit.Live): void => {
       const found = rowOf(progress, live.task)
       if (found === undefined || Run.settled(found.row.status)) return
       const { rest, row } = found
+      row.voices.delete(live.task)
       if (rest === "") row.attempt = live.attempt
       else if (isItem(rest)) items(row).running++
       else row.iteration = iterationOf(rest) ?? row.iteration
       return begin(progress, row, live.at)
     }
-    case "Chunk": {
+    case "Chunk":
+    case "Gap": {
       const found = rowOf(progress, live.task)
-      if (found !== undefined) observeChunk(found.row, live.chunk)
+      if (found === undefined || Run.settled(found.row.status)) return
+      // it began before anybody watched
+      if (found.row.status === "pending") begin(progress, found.row, undefined)
+      if (live._tag === "Gap") observeText(found, live, "\n…\n")
+      else observeChunk(found, live)
     }
   }
 }
@@ -173,8 +192,8 @@ export const tokens = (usage: Task.Usage | undefined): number =>
 
 // internal
 
-/** What is kept of a model's words: more than a terminal is wide. */
-const previewLength = 500
+/** Characters that are kept of what is written, at least: more than is shown of it. */
+const enoughText = 2048
 const maxLogs = 1000
 
 interface Found {
@@ -219,7 +238,7 @@ const reportBelow = ({ rest, row }: Found, task: Run.TaskReport): void => {
 }
 
 /** It is under way, and so is what it is a part of. */
-const begin = (progress: Progress, row: Row, at: Millis): void => {
+const begin = (progress: Progress, row: Row, at: Millis | undefined): void => {
   row.due = undefined
   for (let one: Row | undefined = row; one !== undefined && !Run.settled(one.status); one = one.outer) {
     one.since ??= at
@@ -292,6 +311,7 @@ const observeEvent = (progress: Progress, event: Event.Event): void => {
       // what was under way in the former process begins anew
       for (const row of progress.active) {
         row.since = undefined
+        row.voices.clear()
         if (row.items !== undefined) row.items.running = 0
         else if (row.status !== "suspended") setStatus(progress, row, "pending")
       }
@@ -306,7 +326,8 @@ const settled = (progress: Progress, event: Outcome | Suspension) => {
   const found = rowOf(progress, event.task)
   if (found === undefined) return undefined
   addUsage(progress, found.row, event.usage)
-  found.row.preview = ""
+  found.row.message = ""
+  found.row.voices.delete(event.task)
   found.row.fraction = undefined
   return found
 }
@@ -353,19 +374,45 @@ const observeOutcome = (progress: Progress, event: Outcome): void => {
 /** The code of `TaskCancelled`. */
 const cancelled = -29004
 
-const observeChunk = (row: Row, chunk: Task.Chunk): void => {
+const observeChunk = (found: Found, live: Extract<Gleitzeit.Live, { readonly _tag: "Chunk" }>): void => {
+  const { row } = found
+  const { chunk } = live
   switch (chunk._tag) {
     case "Text":
     case "Reasoning":
-      row.preview = (row.preview + chunk.text).slice(-previewLength)
-      return
+      return observeText(found, live, chunk.text, chunk._tag === "Reasoning")
     case "Progress":
       row.fraction = chunk.fraction ?? row.fraction
-      if (chunk.message !== undefined) row.preview = chunk.message
+      row.message = chunk.message ?? row.message
       return
     case "Log":
       if (row.logs.length < maxLogs) row.logs.push(chunk.message)
   }
+}
+
+/** Without `isThought` it is of the kind of what came before. */
+const observeText = (
+  { rest, row }: Found,
+  { attempt, task }: { readonly task: Task.TaskPath; readonly attempt: number },
+  text: string,
+  isThought?: boolean
+): void => {
+  row.message = ""
+  const known = row.voices.get(task)
+  const goesOn = known?.attempt === attempt && known.isThought === (isThought ?? known.isThought)
+  const voice = goesOn ? known : { of: rest, attempt, isThought: isThought ?? false, text: "" }
+  voice.text = shorten(voice.text + text)
+  row.voices.delete(task)
+  row.voices.set(task, voice)
+}
+
+/** Seldom, and at a line's or word's beginning where there is one: so what is broken into lines stays broken there. */
+const shorten = (text: string): string => {
+  if (text.length < 2 * enoughText) return text
+  const least = text.length - enoughText
+  const line = text.lastIndexOf("\n", least)
+  const at = line > 0 ? line : text.indexOf(" ", least)
+  return text.slice(at < 0 ? least : at + 1)
 }
 
 const suspend = (progress: Progress, event: Suspension): void => {
@@ -434,7 +481,8 @@ const finish = (progress: Progress, status: Run.RunStatus, at: Millis): void => 
   progress.paused = false
   for (const row of progress.rows) {
     if (Run.settled(row.status)) continue
-    row.preview = ""
+    row.message = ""
+    row.voices.clear()
     closeAll(progress, row)
     setStatus(progress, row, "cancelled")
   }
@@ -490,7 +538,8 @@ const addRow = (progress: Progress, name: string, path: string, outer: Row | und
     since: undefined,
     duration: undefined,
     tokens: 0,
-    preview: "",
+    message: "",
+    voices: new Map(),
     fraction: undefined,
     due: undefined,
     error: undefined,

@@ -80,6 +80,9 @@ export const elapsed = (milliseconds: number): string =>
 /** `12,345` */
 export const number = (value: number): string => String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, ",")
 
+/** `$16.2`: without what sums of fractions leave behind their tenth place. */
+export const dollars = (value: number): string => `$${value.toFixed(10).replace(/\.?0+$/, "")}`
+
 /** `1 task`, `2 tasks` */
 export const count = (value: number, one: string, many = `${one}s`): string =>
   `${number(value)} ${value === 1 ? one : many}`

@@ -197,7 +197,7 @@ const factsOf = ({
     ...(cached === undefined ? [] : [`${part}cached${kept}`]),
     ...(estimate?.input_tokens === undefined ? [] : [`at most ${Text.count(estimate.input_tokens, "token")} in`]),
     ...(estimate?.output_tokens === undefined ? [] : [`at most ${Text.count(estimate.output_tokens, "token")} out`]),
-    ...(estimate?.cost_usd === undefined ? [] : [`at most $${estimate.cost_usd}`])
+    ...(estimate?.cost_usd === undefined ? [] : [`at most ${Text.dollars(estimate.cost_usd)}`])
   ]
 }
 

@@ -4,7 +4,8 @@
  */
 import { type Failure, Run } from "@gleitzeit/core"
 import { isForPeople } from "./Answer.ts"
-import type { Progress, Question, Row } from "./Progress.ts"
+import { wrap } from "./LinesWrap.ts"
+import type { Progress, Question, Row, Voice } from "./Progress.ts"
 import type { Style } from "./Style.ts"
 import * as Text from "./Text.ts"
 
@@ -15,6 +16,8 @@ export interface Look {
   readonly rows: number
   /** Results and logs of tasks are shown beneath them. */
   readonly verbose: boolean
+  /** What tasks write is shown beneath them while they write. Default: the end of it, beside them. */
+  readonly talk?: boolean
 }
 
 /** The workflow's name and the run's id, and what is empty beneath. */
@@ -42,9 +45,23 @@ export const frame = (progress: Progress, look: Look, now: number, tick: number)
   const columns = idColumns(progress, look)
   const left = progress.rows.length - progress.shown
   const room = Math.max(1, look.rows - 4)
-  const rows = left <= room ? progress.rows.slice(progress.shown) : choose(progress, room - 1)
-  const lines = rows.map((row) => rowLine(row, columns, look, now, tick, true))
-  if (left > rows.length) lines.push(dim(`  ${signs.ellipsis} ${Text.count(left - rows.length, "more task")}`))
+  const talking = look.talk === true ? sum(progress.active, ({ voices }) => voices.size) : 0
+  const forRows = room - Math.min(talking * most, Math.floor(room / 2))
+  const rows = left <= forRows ? progress.rows.slice(progress.shown) : choose(progress, Math.max(1, forRows - 1))
+  const more = left - rows.length
+  let free = talking === 0 ? 0 : room - rows.length - Math.min(1, more)
+  const each = Math.max(1, Math.min(most, Math.floor(free / talking)))
+  const lines = rows.flatMap((row) => {
+    const said: Array<string> = []
+    for (const voice of row.voices.values()) {
+      if (free < 1) break
+      const shown = talk(voice, Math.min(each, free), look)
+      free -= shown.length
+      said.push(...shown)
+    }
+    return [rowLine(row, columns, look, now, tick, true, said.length > 0), ...said]
+  })
+  if (more > 0) lines.push(dim(`  ${signs.ellipsis} ${Text.count(more, "more task")}`))
   return [...lines, "", totals(progress, look, now)]
 }
 
@@ -63,7 +80,7 @@ export const interrupted = (progress: Progress, look: Look, now: number): Readon
   progress.shown = progress.rows.length
   return rows.map((row) => {
     const cut = row.status === "running" || row.status === "retrying"
-    const shown: Row = cut ? { ...row, status: "cancelled", duration: undefined, preview: "interrupted" } : row
+    const shown: Row = cut ? { ...row, status: "cancelled", duration: undefined, message: "interrupted" } : row
     return rowLine(shown, columns, look, now, 0, false)
   })
 }
@@ -105,7 +122,7 @@ export const summary = (progress: Progress, look: Look): string => {
       (counts[name] ?? 0) > 0 ? [`${Text.number(counts[name] ?? 0)} ${name}`] : []
     ),
     ...(usage.input + usage.output > 0
-      ? [`${Text.number(usage.input)} tokens in, ${Text.number(usage.output)} out`]
+      ? [`${Text.count(usage.input, "token")} in, ${Text.number(usage.output)} out`]
       : []),
     ...(usage.cost > 0 ? [`$${usage.cost.toFixed(4)}`] : [])
   ]
@@ -154,15 +171,48 @@ const idColumns = (progress: Progress, look: Look): number => {
   return widest
 }
 
+/** Characters of what is written: more than a terminal is wide. */
+const enoughPreview = 500
+
 /** `59 m 59 s`, and what keeps it from the id. */
 const timeColumns = 10
 
-/** `  ✓ id   1.2 s  detail`. `drawn`: it has to fit on one line. */
-const rowLine = (row: Row, columns: number, look: Look, now: number, tick: number, drawn: boolean): string => {
+/** Lines that one voice has at most. */
+const most = 10
+
+/** The end of what is written, beneath its row. */
+const talk = (voice: Voice, lines: number, { columns, style }: Look): ReadonlyArray<string> => {
+  const margin = `      ${voice.of === "" ? "" : `${Text.flat(voice.of)} `}`
+  const text = Text.clean(voice.text).replaceAll("\t", "    ").trimEnd()
+  if (text === "") return []
+  const last = wrap(text, Math.max(8, columns - 1 - Text.width(margin))).slice(-lines)
+  const blank = " ".repeat(Text.width(margin))
+  return last.map((line, i) => {
+    const shown = line.trimEnd()
+    return `${i === 0 ? style.dim(margin) : shown === "" ? "" : blank}${voice.isThought ? style.dim(shown) : shown}`
+  })
+}
+
+const sum = <A>(all: Iterable<A>, of: (one: A) => number): number => {
+  let total = 0
+  for (const one of all) total += of(one)
+  return total
+}
+
+/** `  ✓ id   1.2 s  detail`. `drawn`: it has to fit on one line. `isSpoken`: what it writes stands beneath it. */
+const rowLine = (
+  row: Row,
+  columns: number,
+  look: Look,
+  now: number,
+  tick: number,
+  drawn: boolean,
+  isSpoken = false
+): string => {
   const { dim, signs } = look.style
   const id = Text.pad(Text.fit(`${"  ".repeat(row.depth)}${Text.flat(row.id)}`, columns, signs.ellipsis), columns)
   const time = Text.padStart(timeOf(row, now), timeColumns)
-  const detail = detailOf(row, look, now)
+  const detail = detailOf(row, look, now, isSpoken)
   const room = Math.max(0, look.columns - 1 - (4 + columns + timeColumns + 2))
   const shown = !drawn
     ? detail.text
@@ -210,7 +260,7 @@ interface Detail {
   readonly end: boolean
 }
 
-const detailOf = (row: Row, { style }: Look, now: number): Detail => {
+const detailOf = (row: Row, { style }: Look, now: number, isSpoken: boolean): Detail => {
   const { dim, red, signs, yellow } = style
   const join = (...facts: ReadonlyArray<string>) => facts.filter((fact) => fact !== "").join(` ${signs.dot} `)
   const attempts = row.attempt > 1 ? `${row.attempt} attempts` : ""
@@ -231,8 +281,10 @@ const detailOf = (row: Row, { style }: Look, now: number): Detail => {
     case "running": {
       const part = row.fraction === undefined ? "" : `${Math.round(row.fraction * 100)} %`
       const attempt = row.attempt > 1 ? `attempt ${row.attempt}` : ""
-      const preview = Text.flat(row.preview)
-      const facts = join(attempt, itemsOf(row), iterationOf(row), part, waitsOf(row, now))
+      const voice = row.message === "" ? [...row.voices.values()].at(-1) : undefined
+      const preview = isSpoken ? Text.flat(row.message) : Text.flat(voice?.text.slice(-enoughPreview) ?? row.message)
+      const thinks = voice?.isThought === true ? "thinks" : ""
+      const facts = join(attempt, itemsOf(row), iterationOf(row), part, waitsOf(row, now), thinks)
       return {
         text: facts === "" || preview === "" ? facts + preview : join(facts, preview),
         paint: dim,
@@ -255,7 +307,7 @@ const detailOf = (row: Row, { style }: Look, now: number): Detail => {
     case "suspended":
       return { text: join(itemsOf(row), iterationOf(row), waitsOf(row, now)), paint: yellow, end: false }
     case "cancelled":
-      return { text: row.preview === "" ? "" : Text.flat(row.preview), paint: dim, end: false }
+      return { text: Text.flat(row.message), paint: dim, end: false }
     default:
       return { text: "", paint: dim, end: false }
   }

@@ -23,7 +23,8 @@ const on = <A, E>(
       stdout: options.tty ?? true,
       stderr: options.tty ?? true,
       size: () => ({ columns: terminal.columns, rows: 24 }),
-      write: (text) => terminal.write(text)
+      write: (text) => terminal.write(text),
+      taken: () => Effect.succeed(true)
     }),
     Effect.provideService(
       ConfigProvider.ConfigProvider,

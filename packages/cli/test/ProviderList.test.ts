@@ -128,6 +128,39 @@ describe("the list of providers", () => {
   )
 })
 
+describe("calls of Ollama at once, where nobody says how many", () => {
+  const one = "http://127.0.0.1:9"
+  it.live("are four with one server, and as many as the servers take with several", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { file, gz } = yield* place()
+        const providers: Record<string, object> = {
+          one: { endpoint: one },
+          alone: { endpoints: [one] },
+          limited: { endpoints: [{ url: one, max_concurrent: 9 }] },
+          several: { endpoints: [one, { url: "http://127.0.0.1:8" }] },
+          pool: { pool: [one, "http://127.0.0.1:8"] },
+          found: { discover: true },
+          told: { endpoints: [one, "http://127.0.0.1:8"], concurrency: 7 }
+        }
+        const used = Object.entries(providers).map(([name, options]) => [name, { use: "ollama", ...options }])
+        const config = file("gleitzeit.config.yaml", JSON.stringify({ providers: Object.fromEntries(used) }))
+        const listed = JSON.parse((yield* gz("providers", "--json", "--config", config)).stdout)
+        const atOnce = new Map<string, number | null>(
+          listed.providers.map((one: { readonly name: string; readonly concurrency: number | null }) => [
+            one.name,
+            one.concurrency
+          ])
+        )
+        assert.deepStrictEqual(
+          Object.keys(providers).map((name) => atOnce.get(name)),
+          [4, 4, null, null, null, null, 7]
+        )
+      })
+    )
+  )
+})
+
 describe("a method", () => {
   const described = (contract: Contract.Contract | undefined) =>
     contract === undefined ? [] : Protocols.describe(contract, plain)
@@ -168,6 +201,9 @@ describe("a method", () => {
         const shown = yield* gz("protocols", "show", "llm/chat", "--config", config)
         assert.lengthOf(shown.stdout.match(/^llm\/chat /gm) ?? [], 1)
         assert.include(shown.stdout, "  example 1\n")
+        // names that are there to say what stands elsewhere are no params
+        assert.notMatch(shown.stdout, /Not here|^ +cache/m)
+        assert.match(shown.stdout, /^ +image_path\? +string +One of them\.$/m)
         const document = JSON.parse((yield* gz("protocols", "show", "llm/chat", "--json", "--config", config)).stdout)
         assert.deepStrictEqual(
           document.methods.map(({ provider }: Contract.Contract) => provider),

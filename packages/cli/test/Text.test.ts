@@ -3,6 +3,17 @@ import { Schema } from "effect"
 import * as Text from "../src/Text.ts"
 
 describe("Text", () => {
+  it("writes dollars without what sums of fractions leave behind", () => {
+    assert.deepStrictEqual([5.4 * 3, 0, 100, 0.000012, 0.1 + 0.2, 0.37].map(Text.dollars), [
+      "$16.2",
+      "$0",
+      "$100",
+      "$0.000012",
+      "$0.3",
+      "$0.37"
+    ])
+  })
+
   it("durations are short and exact enough", () => {
     const said = [0, 0.4, 12.6, 999, 999.6, 1234, 9949, 9950, 59_400, 59_600, 64_000, 3_599_400, 7_500_000, 100_000_000]
     assert.deepStrictEqual(said.map(Text.duration), [

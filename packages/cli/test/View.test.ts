@@ -6,7 +6,7 @@ import * as Style from "../src/Style.ts"
 import * as Text from "../src/Text.ts"
 import * as View from "../src/View.ts"
 import { golden } from "./golden.ts"
-import { begin, middle, rest, run, workflow } from "./scene.ts"
+import { begin, middle, rest, run, talking, workflow } from "./scene.ts"
 import * as waiting from "./waiting.ts"
 
 const look = (options: Partial<View.Look> = {}): View.Look => ({
@@ -74,6 +74,62 @@ describe("View", () => {
   it("shows what was under way when it is interrupted", () => {
     const progress = progressOf(middle)
     golden("interrupted", [...View.settled(progress, look()), ...View.interrupted(progress, look(), begin + 5000)])
+  })
+
+  it("shows what tasks write beneath them while they write, thoughts until there is an answer", () => {
+    const talk = look({ columns: 60, rows: 30, talk: true })
+    const progress = progressOf([...middle, ...talking])
+    golden("talk", [
+      ...View.frame(progress, talk, begin + 5000, 3),
+      "-- small --",
+      ...View.frame(progress, { ...talk, rows: 13 }, begin + 5000, 3)
+    ])
+    for (let rows = 5; rows < 30; rows++) {
+      const frame = View.frame(progress, { ...talk, rows }, begin + 5000, 3)
+      assert.isBelow(frame.length, rows)
+      for (const line of frame) assert.isBelow(Text.width(line), 60, line)
+    }
+    const color = { ...talk, style: Style.make({ color: true, unicode: true }) }
+    const dim = (text: string) => color.style.dim(text)
+    assert.include(View.frame(progress, color, begin, 0).join("\n"), dim("Let me think about"))
+    for (const live of rest) Progress.observe(progress, live)
+    assert.isEmpty(progress.rows.flatMap(({ voices }) => [...voices]))
+  })
+
+  it("begins anew with each attempt, and marks what is missing", () => {
+    const progress = progressOf(middle)
+    const said = () => [...(progress.byPath.get("shorten")?.voices.values() ?? [])].map(({ text }) => text)
+    const chunk = (attempt: number, index: number, text: string) =>
+      Progress.observe(progress, { _tag: "Chunk", task: "shorten", attempt, index, chunk: { _tag: "Text", text } })
+    chunk(2, 0, "Again")
+    assert.deepStrictEqual(said(), ["Again"])
+    Progress.observe(progress, { _tag: "Gap", task: "shorten", attempt: 2, from: 1, to: 8 })
+    chunk(2, 9, "end")
+    assert.deepStrictEqual(said(), ["Again\n…\nend"])
+    Progress.observe(progress, { _tag: "Started", task: "shorten", attempt: 3, at: begin })
+    assert.deepStrictEqual(said(), [])
+  })
+
+  it("a task that began before anybody watched is under way with its first words", () => {
+    const progress = progressOf(middle.slice(0, 1))
+    Progress.observe(progress, { _tag: "Gap", task: "shorten", attempt: 1, from: 0, to: 8 })
+    assert.strictEqual(progress.byPath.get("shorten")?.status, "running")
+  })
+
+  it("keeps no more of a long text than it shows", () => {
+    const progress = progressOf(middle)
+    for (let index = 0; index < 5000; index++) {
+      Progress.observe(progress, {
+        _tag: "Chunk",
+        task: "shorten",
+        attempt: 1,
+        index,
+        chunk: { _tag: "Text", text: `word${index} ` }
+      })
+    }
+    const [voice] = progress.byPath.get("shorten")?.voices.values() ?? []
+    assert.isBelow(voice?.text.length ?? 0, 5000)
+    assert.match(voice?.text ?? "", /^word\d+ .*word4999 $/)
   })
 
   it("fits every frame on the screen, however small, with what is under way first", () => {

@@ -69,7 +69,13 @@ export const place = (env: Record<string, string> = {}): Effect.Effect<Place, ne
           Effect.suspend(() => {
             let stdout = ""
             let stderr = ""
-            const screen = { stdout: false, stderr: false, size: () => ({ columns: 80, rows: 24 }), write: () => {} }
+            const screen = {
+              stdout: false,
+              stderr: false,
+              size: () => ({ columns: 80, rows: 24 }),
+              write: () => {},
+              taken: () => Effect.succeed(true)
+            }
             const log = (text: unknown) => void (stdout += `${String(text)}\n`)
             const error = (text: unknown) => void (stderr += `${String(text)}\n`)
             return Effect.map(run(args, screen, { log, error }), (exit) => ({ exit, stdout, stderr }))
@@ -93,7 +99,8 @@ const screenOf = (terminal: Terminal): Screen => ({
   stdout: true,
   stderr: true,
   size: () => ({ columns: terminal.columns, rows: 24 }),
-  write: (text) => terminal.write(text)
+  write: (text) => terminal.write(text),
+  taken: () => Effect.succeed(true)
 })
 
 const consoleOf = (terminal: Terminal) => {

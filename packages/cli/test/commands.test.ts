@@ -387,6 +387,8 @@ tasks:
       assert.match(wrong.stderr, /^error: `seconds`: expected a number, found "soon"\n$/)
       const unknown = yield* gz("call", "timer/slep", "--json")
       assert.strictEqual(json(unknown).error.message, 'there is no method "timer/slep", did you mean "timer/sleep"?')
+      const agent = json(yield* gz("call", "llm/agent", "prompt=hi", "--simulate", "llm", "--json"))
+      assert.deepStrictEqual([agent.workflow, agent.tasks.call.provider], ["llm/agent", "agent"])
       assert.strictEqual((yield* gz("call", "data/value", "{a}")).exit, 2)
       assert.strictEqual((yield* gz("call", "data/value", "a")).exit, 2)
     })
@@ -498,7 +500,8 @@ tasks:
         human: "ok",
         signal: "ok",
         python: "ok",
-        ollama: "failed"
+        ollama: "failed",
+        agent: "failed"
       })
       assert.deepStrictEqual(settings.providers.ollama.options.endpoint, {
         value: "http://127.0.0.1:9",
@@ -507,10 +510,12 @@ tasks:
       const listed = json(yield* gz("providers", "--json"))
       assert.deepStrictEqual(
         listed.providers.map(({ name }: { name: string }) => name),
-        ["data", "timer", "human", "signal", "python", "ollama"]
+        ["data", "timer", "human", "signal", "python", "ollama", "agent"]
       )
       assert.strictEqual((yield* gz("providers", "health")).exit, 5)
       assert.include((yield* gz("protocols", "show", "timer/v1")).stdout, "seconds?")
+      const [agent, alias] = [yield* gz("protocols", "show", "agent/run"), yield* gz("protocols", "show", "llm/agent")]
+      assert.deepStrictEqual(alias, agent)
       const unknown = yield* gz("protocols", "show", "llm/v2")
       assert.deepStrictEqual(
         [unknown.exit, unknown.stderr],

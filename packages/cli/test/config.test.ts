@@ -135,11 +135,17 @@ describe("gleitzeit config", () => {
           python: {
             use: { value: "python", from: "default" },
             options: { python: { value: "python3.14", from: "GLEITZEIT_PYTHON" } }
-          }
+          },
+          agent: { use: { value: "agent", from: "default" }, options: {} }
         },
         stores: {},
         secrets: { KEY: { value: { env: "MY_KEY" }, from: "~/.gleitzeit/config.yaml" } },
-        files: { roots: { value: [], from: "default" } }
+        files: { roots: { value: [], from: "default" } },
+        prices: { source: { value: "genai-prices", from: "default" }, table: {} },
+        replay: {
+          mode: { value: "off", from: "default" },
+          folder: { value: join(home, "digest/.gleitzeit/replay"), from: "default" }
+        }
       })
       assert.deepStrictEqual(unused, [{ key: "mcp.servers", from: "GLEITZEIT_MCP_SERVER_PATH" }])
       const { stdout } = yield* gz("config", "--config", file)

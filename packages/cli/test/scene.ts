@@ -87,6 +87,24 @@ export const middle: ReadonlyArray<Gleitzeit.Live> = [
   chunk("shorten", "words and \u001B[31mmore\u001B[0m words", 1)
 ]
 
+/** What three write after that. */
+export const talking: ReadonlyArray<Gleitzeit.Live> = [
+  chunk("shorten", "\n\nAnother paragraph, of words that are written one by one, in\tcolumns.", 2),
+  started("each page[2]", 4),
+  chunk(
+    "each page[2]",
+    "潮の満ち引きは月と太陽の引力によって起こります。潮の満ち引きは月と太陽の引力によって起こります。"
+  ),
+  started("count", 4, 2),
+  {
+    _tag: "Chunk",
+    task: "count",
+    attempt: 2,
+    index: 0,
+    chunk: { _tag: "Reasoning", text: "Let me think about" }
+  }
+]
+
 /** The rest, to a failed end. */
 export const rest: ReadonlyArray<Gleitzeit.Live> = [
   started("each page[2]", 6),

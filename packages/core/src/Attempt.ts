@@ -3,14 +3,14 @@
  * forked from, in the cache), whether the budgets have room, then the call.
  */
 import { Clock, Effect, Result, type Schema } from "effect"
-import type { Ledger } from "./Budget.ts"
+import type { Hold, Ledger } from "./Budget.ts"
 import { BudgetExceeded, InvalidParams } from "./Errors.ts"
 import type { Call, Executor, Host } from "./Executor.ts"
 import type { Failure } from "./Failure.ts"
 import type { Files } from "./Files.ts"
 import { keyOf, type ResultCache } from "./ResultCache.ts"
 import { contentHash, type Reuse } from "./Reuse.ts"
-import type { Usage } from "./Task.ts"
+import type { Total, Usage } from "./Task.ts"
 import { callOf, locate, pathsIn, resolve, type Taken, type TaskRun } from "./TaskRun.ts"
 
 /** What is the same for all attempts of a run. */
@@ -29,8 +29,8 @@ export interface Surroundings {
 
 export interface Spending {
   readonly ledger: Ledger
-  /** What has been used of it. */
-  readonly used: () => Usage
+  /** What calls that are over have used of it. */
+  readonly used: () => Total
   /** Of the run: its task waits for more, and does not fail. */
   readonly waits: boolean
 }
@@ -61,28 +61,32 @@ export const attempt = (around: Surroundings, run: TaskRun, host: Host): Effect.
     if (reused !== undefined) {
       return { result: reused.result, provider: reused.provider ?? "", reused: reused.path, files: hashes }
     }
-    const execute = spend(
-      executor,
-      call,
-      spendings,
-      run,
-      (usage) => run.uses(usage),
-      () => run.usage?.calls,
-      executor.execute(call, host)
-    )
+    const meter: Meter = {
+      uses: (usage) => run.uses(usage),
+      soFar: () => run.usage,
+      holds: (release) => (run.release = release)
+    }
+    const execute = spend(executor, call, spendings, run, meter, executor.execute(call, host))
     const taken = yield* task.cache === undefined ? execute : cached(around, run, call, Object.values(hashes), execute)
     return files.length === 0 ? taken : { ...taken, files: hashes }
   })
 }
 
-/** Holds back what the call may use while it is under way. Fails, and says so in `run`, when there is no room. */
+/** What one call uses, while it is under way. */
+export interface Meter {
+  readonly uses: (usage: Usage) => void
+  readonly soFar: () => Total | undefined
+  /** `release` is for when the call is over and what it has used is counted: what is held is then given back. */
+  readonly holds: (release: () => void) => void
+}
+
+/** Holds back what the call may use until it is counted. Fails, and says so in `run`, when there is no room. */
 export const spend = <A>(
   executor: Executor["Service"],
   call: Call,
   spendings: ReadonlyArray<Spending>,
   run: TaskRun,
-  uses: (usage: Usage) => void,
-  calls: () => number | undefined,
+  { holds, soFar, uses }: Meter,
   execute: Effect.Effect<A, Failure>
 ): Effect.Effect<A, Failure> =>
   spendings.length === 0
@@ -90,19 +94,22 @@ export const spend = <A>(
     : Effect.flatMap(executor.survey(call), ({ estimate }) =>
         Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<A, Failure> => {
           const held: Array<Ledger> = []
-          const settle = Effect.sync(() => held.forEach((ledger) => ledger.settle(estimate)))
+          const hold: Hold = { estimate, soFar }
+          const release = () => held.forEach((ledger) => ledger.settle(hold))
           for (const { ledger, used, waits } of spendings) {
-            const shortage = ledger.reserve(used(), estimate, now)
+            const shortage = ledger.reserve(used(), hold, now)
             if (shortage === undefined) held.push(ledger)
             else {
               if (waits) run.shortage = shortage
-              return Effect.andThen(settle, Effect.fail(new BudgetExceeded(shortage)))
+              release()
+              return Effect.fail(new BudgetExceeded(shortage))
             }
           }
-          const before = calls()
+          holds(release)
+          const before = soFar()?.calls
           // a provider that makes several calls of one says how many
-          const count = Effect.sync(() => calls() === before && uses({ calls: 1 }))
-          return Effect.ensuring(execute, Effect.andThen(count, settle))
+          const count = Effect.sync(() => soFar()?.calls === before && uses({ calls: 1 }))
+          return Effect.ensuring(execute, count)
         })
       )
 

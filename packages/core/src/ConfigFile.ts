@@ -9,6 +9,7 @@ import { ConfigurationError } from "./Errors.ts"
 import * as JsonSchemaCheck from "./JsonSchemaCheck.ts"
 import * as JsonText from "./JsonText.ts"
 import { fromValue } from "./Position.ts"
+import { Table } from "./Prices.ts"
 import type { Source as SecretSource } from "./Secrets.ts"
 import { bundled, type Entry, type Said, type Source } from "./SettingSource.ts"
 import { sqlitePath } from "./SettingText.ts"
@@ -74,6 +75,21 @@ export const Config = Schema.Struct({
     )
   ),
   files: Schema.optionalKey(Schema.Struct({ roots: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)) })),
+  /** Calls kept in files, and played back. */
+  replay: Schema.optionalKey(
+    Schema.Struct({
+      mode: Schema.optionalKey(Schema.Literals(["off", "record", "replay", "auto"])),
+      folder: Schema.optionalKey(Schema.NonEmptyString)
+    })
+  ),
+  /** What calls of models cost, in USD. */
+  prices: Schema.optionalKey(
+    Schema.Struct({
+      /** Who knows what the table does not say. */
+      source: Schema.optionalKey(Schema.Literals(["genai-prices", "none"])),
+      table: Schema.optionalKey(Table)
+    })
+  ),
   /** Accepted, without effect in this version. */
   mcp: Schema.optionalKey(Later),
   execution: Schema.optionalKey(Later),
@@ -231,7 +247,7 @@ const later = ["mcp", "execution", "batch"] as const
 
 const sourceOf = (config: Config, { file, resolve }: Place): Source => {
   const said = <A>(key: string, value: A): Said<A> => ({ value, from: file, key })
-  const { debug, durability, files, persistence, providers = {}, secrets, store, stores } = config
+  const { debug, durability, files, persistence, prices, providers = {}, replay, secrets, store, stores } = config
   const sqlite = persistence?.sqlite?.path ?? persistence?.sqlite?.db_path
   const redis = persistence?.redis === undefined ? undefined : redisUrl(persistence.redis)
   const unused = [
@@ -275,12 +291,32 @@ const sourceOf = (config: Config, { file, resolve }: Place): Source => {
           )
         }),
     ...(files?.roots === undefined ? {} : { roots: said("files.roots", files.roots.map(resolve)) }),
+    ...(prices === undefined ? {} : { prices: pricesOf(prices, said) }),
+    ...(replay === undefined
+      ? {}
+      : {
+          replay: {
+            ...(replay.mode === undefined ? {} : { mode: said("replay.mode", replay.mode) }),
+            ...(replay.folder === undefined ? {} : { folder: said("replay.folder", resolve(replay.folder)) })
+          }
+        }),
     ...(unused.length === 0 ? {} : { unused: unused.map((key) => ({ value: key, from: file })) })
   }
 }
 
 type Say = <A>(key: string, value: A) => Said<A>
 type Resolve = Place["resolve"]
+
+const pricesOf = ({ source, table }: NonNullable<Config["prices"]>, said: Say): NonNullable<Source["prices"]> => ({
+  ...(source === undefined ? {} : { source: said("prices.source", source) }),
+  ...(table === undefined
+    ? {}
+    : {
+        table: Object.fromEntries(
+          Object.entries(table).map(([model, price]) => [model, said(`prices.table.${model}`, price)])
+        )
+      })
+})
 
 const providerOf = (name: string, entry: Provider, said: Say, resolve: Resolve): Entry => {
   const { enabled, use } = entry

@@ -3,7 +3,7 @@
  * is durable. A small callback core: an attempt under way is a fiber; a task that waits, or whose outcome is being
  * committed, is not. A class, because a thousand of them may live at once.
  */
-import { type Clock, Effect, Exit, Fiber, type Random, Schedule, Stream } from "effect"
+import { type Clock, Effect, Exit, Fiber, type Random, Schedule, Stream, type Tracer } from "effect"
 import type { Alarm } from "./Alarm.ts"
 import { attempt, type Surroundings } from "./Attempt.ts"
 import { WorkflowTimeout } from "./Errors.ts"
@@ -29,8 +29,9 @@ import * as Run from "./Run.ts"
 import type { Slots, Taker } from "./Slots.ts"
 import { Standby } from "./Standby.ts"
 import type { Store } from "./Store.ts"
-import { addUsage, type Millis, type TaskPath, type Usage } from "./Task.ts"
+import { joinUsage, type Millis, type TaskPath, type Total } from "./Task.ts"
 import { type Base, completion, fanOf, type Outcome, outcome, type Taken, TaskRun } from "./TaskRun.ts"
+import type { RunTrace } from "./TelemetryRun.ts"
 
 /** What all runs of the process share. */
 export interface House {
@@ -57,6 +58,8 @@ export interface Job {
   readonly secretInputs: ReadonlyMap<string, string>
   /** Of the run that this one was forked from. */
   readonly reuse: Reuse | undefined
+  /** Of whoever has made the run, if that is traced. */
+  readonly parent?: Tracer.AnySpan | undefined
 }
 
 /** How long handlers may go on after the run was stopped. Milliseconds. */
@@ -75,6 +78,8 @@ const often = 500
 export class Drive implements Taker, Watched, Entrance {
   readonly #house: House
   readonly #job: Job
+  /** When anybody looks. */
+  readonly #trace: RunTrace | undefined
   readonly #done: (exit: Exit.Exit<Run.Outcome, JournalError>) => void
   readonly #root: Graph
   /** Nested workflows under way, oldest first. */
@@ -88,7 +93,9 @@ export class Drive implements Taker, Watched, Entrance {
   readonly #host: Host.Options
   readonly #surroundings: Surroundings
   readonly #purse: Purse
-  #usage: Usage
+  #usage: Total
+  /** By attempts that were cut off. */
+  readonly #lost = new Map<TaskPath, Total>()
   /** Attempts under way or being committed. */
   #running = 0
   /** Groups of events on their way to the store. */
@@ -107,9 +114,15 @@ export class Drive implements Taker, Watched, Entrance {
   /** When something was written last. */
   #wrote = 0
 
-  constructor(house: House, job: Job, done: (exit: Exit.Exit<Run.Outcome, JournalError>) => void) {
+  constructor(
+    house: House,
+    job: Job,
+    done: (exit: Exit.Exit<Run.Outcome, JournalError>) => void,
+    trace: RunTrace | undefined
+  ) {
     this.#house = house
     this.#job = job
+    this.#trace = trace
     this.#done = done
     const { from, plan, reuse, secretInputs, writer } = job
     this.limit = plan.workflow.max_concurrency ?? 10
@@ -229,7 +242,7 @@ export class Drive implements Taker, Watched, Entrance {
     if (!isUnderWay) return Effect.void
     const recorded = Effect.suspend(() => {
       this.#leaveBehind()
-      const event: Event = { _tag: "RunInterrupted", v: 1, at: this.now(), tasks }
+      const event: Event = { _tag: "RunInterrupted", v: 1, at: this.now(), tasks, ...Ending.lostOf(this.#lost) }
       return Effect.ignore(Effect.timeoutOption(write(this.#house.journal, this.#job.writer, [event]), grace))
     })
     return Effect.andThen(Effect.timeoutOption(Fiber.interruptAll(fibers), grace), recorded)
@@ -301,12 +314,19 @@ export class Drive implements Taker, Watched, Entrance {
     if (feed.isHeard) {
       feed.publish(writer.run, { _tag: "Started", task: run.path, attempt: run.attempt, at }, writer.sequence)
     }
-    const fiber = fork(attempt(this.#surroundings, run, Host.make(this.#host, run)))
+    const taking = attempt(this.#surroundings, run, Host.make(this.#host, run))
+    const trace = this.#trace?.attempt(run)
+    const fiber = fork(trace === undefined ? taking : trace.around(taking))
     this.#flights.set(run, fiber)
     fiber.addObserver((exit) => {
-      if (!this.#flights.delete(run)) return // left behind
-      if (this.#stop === undefined && !this.#over) this.#record(run, outcome(run, exit, random.nextDoubleUnsafe()))
-      else {
+      if (!this.#flights.delete(run)) return trace?.end(undefined) // left behind
+      if (this.#stop === undefined && !this.#over) {
+        const ended = outcome(run, exit, random.nextDoubleUnsafe())
+        trace?.end(ended)
+        this.#record(run, ended)
+      } else {
+        trace?.end(undefined)
+        this.#lose(run)
         this.#give(run)
         if (this.#stop !== undefined && this.#flights.size === 0) this.#finish()
       }
@@ -318,6 +338,7 @@ export class Drive implements Taker, Watched, Entrance {
   #record(run: TaskRun, outcome: Outcome): void {
     const base = this.base(run)
     if (run.usage !== undefined) this.#uses(run.usage, run)
+    run.settle()
     const free = () => {
       this.#running--
       this.#give(run)
@@ -494,7 +515,7 @@ export class Drive implements Taker, Watched, Entrance {
 
   ending(): Event {
     const { plan } = this.#job
-    return Ending.event(plan, this.#root.views, this.#stop, this.now())
+    return Ending.event(plan, this.#root.views, this.#stop, this.now(), this.#lost)
   }
 
   get failsFast(): boolean {
@@ -527,8 +548,17 @@ export class Drive implements Taker, Watched, Entrance {
     this.#flights.clear()
     for (const run of left) {
       run.left = true
+      this.#lose(run)
       this.#give(run)
     }
+  }
+
+  /** Its attempt was cut off: no outcome says what it has used. */
+  #lose(run: TaskRun): void {
+    if (run.usage === undefined) return
+    this.#uses(run.usage, run)
+    this.#lost.set(run.path, run.usage)
+    run.usage = undefined
   }
 
   /** Its slot is free, unless it waited for its provider. */
@@ -617,8 +647,8 @@ export class Drive implements Taker, Watched, Entrance {
     return usage === undefined ? plain : { ...plain, usage }
   }
 
-  #uses(usage: Usage, run: TaskRun): void {
-    this.#usage = addUsage(this.#usage, usage) ?? {}
+  #uses(usage: Total, run: TaskRun): void {
+    this.#usage = joinUsage(this.#usage, usage) ?? {}
     this.#purse.spent(run, usage)
   }
 

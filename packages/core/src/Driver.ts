@@ -12,6 +12,8 @@ import type { Outcome } from "./Run.ts"
 import { Rounds } from "./Rounds.ts"
 import { Slots } from "./Slots.ts"
 import { Store } from "./Store.ts"
+import { observer as observing } from "./Telemetry.ts"
+import { RunTrace } from "./TelemetryRun.ts"
 
 export class Driver extends Context.Service<
   Driver,
@@ -37,6 +39,7 @@ export const layer = (options: Options): Layer.Layer<Driver, never, Journal | Ex
       const clock = yield* Clock.Clock
       const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
       const fork = Effect.runForkWith(yield* Effect.context<never>())
+      const observer = yield* observing
       const house: House = {
         journal: yield* Journal,
         executor: yield* Executor,
@@ -54,10 +57,17 @@ export const layer = (options: Options): Layer.Layer<Driver, never, Journal | Ex
       yield* Effect.addFinalizer(() => Effect.sync(() => (house.alarm.close(), house.rounds.close())))
       return Driver.of({
         drive: (job, done) => {
-          const drive = new Drive(house, job, done)
+          const trace = observer === undefined ? undefined : new RunTrace(observer, job.plan, job.from, job.parent)
+          const told: typeof done = trace === undefined ? done : (exit) => (trace.end(exit), done(exit))
+          const drive = new Drive(house, job, told, trace)
           // whoever made the run may begin to watch it first
           dispatcher.scheduleTask(() => drive.begin(), 0)
-          return drive.abort
+          return trace === undefined
+            ? drive.abort
+            : Effect.ensuring(
+                drive.abort,
+                Effect.sync(() => trace.end(undefined))
+              )
         }
       })
     })

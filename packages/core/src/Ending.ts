@@ -5,20 +5,31 @@ import type { Failure } from "./Failure.ts"
 import type { Plan } from "./Plan.ts"
 import * as Run from "./Run.ts"
 import type { RunSummary } from "./Store.ts"
-import { type Millis, path, type TaskPath, type Usage } from "./Task.ts"
+import { type Millis, path, type TaskPath, type Total } from "./Task.ts"
 import type { Views } from "./Views.ts"
 
 /** Why a run ends before its tasks do. */
 export type Stop = { readonly _tag: "Cancelled" } | { readonly _tag: "Failed"; readonly error: Failure }
 
-/** An output without a value is left out, with a warning. */
-export const event = (plan: Plan, { failures, scope }: Views, stop: Stop | undefined, at: Millis): Event => {
-  if (stop?._tag === "Cancelled") return { _tag: "RunCancelled", v: 1, at }
+/** An output without a value is left out, with a warning. `lost`: by attempts that were cut off, by path. */
+export const event = (
+  plan: Plan,
+  { failures, scope }: Views,
+  stop: Stop | undefined,
+  at: Millis,
+  lost: ReadonlyMap<TaskPath, Total>
+): Event => {
+  const more = lostOf(lost)
+  if (stop?._tag === "Cancelled") return { _tag: "RunCancelled", v: 1, at, ...more }
   const { outputs, warnings } = results(plan, scope)
   return stop === undefined && failures.length === 0
     ? { _tag: "RunCompleted", v: 1, at, outputs, warnings }
-    : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings }
+    : { _tag: "RunFailed", v: 1, at, error: stop?.error ?? failure(failures), outputs, warnings, ...more }
 }
+
+/** As an event says it. */
+export const lostOf = (lost: ReadonlyMap<TaskPath, Total>): Pick<Extract<Event, { _tag: "RunCancelled" }>, "lost"> =>
+  lost.size === 0 ? {} : { lost: [...lost].map(([task, usage]) => ({ task, usage })) }
 
 /** Outputs by name, and what is said of those without a value. */
 export const results = (plan: Plan, scope: Views["scope"]) => {
@@ -81,7 +92,7 @@ export interface Standing {
   readonly plan: Plan
   readonly from: Run.RunState
   readonly views: Views
-  readonly usage: Usage
+  readonly usage: Total
   /** Of its last event. */
   readonly at: Millis
 }

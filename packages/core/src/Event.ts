@@ -5,7 +5,7 @@
 import { Effect, Result, Schema } from "effect"
 import { WrittenByNewer } from "./Errors.ts"
 import { Failure } from "./Failure.ts"
-import { Question, Usage } from "./Task.ts"
+import { Question, Total } from "./Task.ts"
 import { Budget, Workflow } from "./Workflow.ts"
 
 /** Milliseconds since 1970, never smaller than the run's last. */
@@ -14,6 +14,8 @@ const at = Schema.Finite
 const v = Schema.Literal(1)
 const Values = Schema.Record(Schema.String, Schema.Json)
 const by = Schema.optionalKey(Schema.String)
+/** What attempts that were cut off have used. */
+const lost = Schema.optionalKey(Schema.Array(Schema.Struct({ task: Schema.String, usage: Total })))
 
 /** An outcome carries when its first attempt started: there is no event for the start, but for `once`. */
 const outcome = {
@@ -25,7 +27,7 @@ const outcome = {
   duration: Schema.Finite,
   /** From 1; goes on counting after a crash. */
   attempt: Schema.Int,
-  usage: Schema.optionalKey(Usage),
+  usage: Schema.optionalKey(Total),
   provider: Schema.optionalKey(Schema.String)
 }
 
@@ -63,7 +65,7 @@ export const Event = Schema.Union([
     again: Schema.Array(Schema.String)
   }),
   /** Its process stopped driving it, and ended the attempts of these tasks: they are made again. */
-  Schema.TaggedStruct("RunInterrupted", { v, at, tasks: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("RunInterrupted", { v, at, tasks: Schema.Array(Schema.String), lost }),
   /** Nothing is under way, and what is left waits for an answer, a signal or a time. Until somebody posts, or `due`. */
   Schema.TaggedStruct("RunWaiting", { v, at, due: Schema.optionalKey(at) }),
   /** Of a task marked `once`, committed before its call. */
@@ -106,7 +108,7 @@ export const Event = Schema.Union([
     task: Schema.String,
     started: at,
     attempt: Schema.Int,
-    usage: Schema.optionalKey(Usage),
+    usage: Schema.optionalKey(Total),
     request: Schema.String,
     question: Question
   }),
@@ -118,7 +120,7 @@ export const Event = Schema.Union([
     at,
     task: Schema.String,
     /** By the attempt, until there was no room. */
-    usage: Schema.optionalKey(Usage),
+    usage: Schema.optionalKey(Total),
     limit: Schema.String,
     used: Schema.Finite,
     of: Schema.Finite
@@ -139,8 +141,15 @@ export const Event = Schema.Union([
   /** In place of the run's own budget. */
   Schema.TaggedStruct("BudgetRaised", { v, at, by, budget: Budget }),
   Schema.TaggedStruct("RunCompleted", { v, at, outputs: Values, warnings: Schema.Array(Schema.String) }),
-  Schema.TaggedStruct("RunFailed", { v, at, error: Failure, outputs: Values, warnings: Schema.Array(Schema.String) }),
-  Schema.TaggedStruct("RunCancelled", { v, at })
+  Schema.TaggedStruct("RunFailed", {
+    v,
+    at,
+    error: Failure,
+    outputs: Values,
+    warnings: Schema.Array(Schema.String),
+    lost
+  }),
+  Schema.TaggedStruct("RunCancelled", { v, at, lost })
 ])
 export type Event = typeof Event.Type
 

@@ -10,8 +10,10 @@ import { Providers } from "./Providers.ts"
 import * as Redaction from "./Redaction.ts"
 import * as Secret from "./SecretMarker.ts"
 import { Secrets } from "./Secrets.ts"
-import { type Chunk, Question, type TaskPath, Usage } from "./Task.ts"
+import { type Chunk, Counts, Question, type TaskPath, type Total, Usage } from "./Task.ts"
 import { TaskContext } from "./TaskContext.ts"
+import { observer as observing } from "./Telemetry.ts"
+import * as TelemetryCall from "./TelemetryCall.ts"
 
 /** One attempt, as data: it travels. */
 export interface Call {
@@ -37,7 +39,7 @@ export interface Call {
 /** What a handler asks of the driver while it runs; the executor carries it there and back. */
 export interface Host {
   readonly emit: (chunk: Chunk) => Effect.Effect<void>
-  readonly usage: (usage: Usage) => Effect.Effect<void>
+  readonly usage: (usage: Total) => Effect.Effect<void>
   /** `secrets`: as in a `Call`. */
   readonly call: (
     key: string,
@@ -96,6 +98,7 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
     const providers = yield* Providers
     const secrets = yield* Secrets
     const clock = yield* Clock.Clock
+    const observer = yield* observing
     const gates = new WeakMap<Provider, Gate>()
 
     const gate = (provider: Provider): Gate => {
@@ -120,30 +123,30 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
       provider: Provider,
       call: Call,
       params: Schema.Json,
-      host: Host
+      host: Host,
+      mask?: Redaction.Mask
     ): Effect.Effect<Reply, Failure> => {
-      let surroundings: Surroundings | undefined
       const begin = () => {
-        surroundings = new Surroundings(call, host, clock)
+        const surroundings = new Surroundings(call, host, clock)
         const called = Effect.provideService(provider.call(call.method, params), TaskContext, surroundings)
-        return call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, surroundings)
+        const timed = call.timeout === undefined ? called : withTimeout(called, call.task, call.timeout, surroundings)
+        const replied = Effect.matchCauseEffect(timed, {
+          onFailure: (cause) => {
+            const { ended } = surroundings
+            return ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended)
+          },
+          onSuccess: (result): Effect.Effect<Reply, Failure> =>
+            // a handler that goes on although it asked has no answer
+            surroundings.ended !== undefined
+              ? Effect.fail(surroundings.ended)
+              : provider.isChecked === true || isResult(result)
+                ? Effect.succeed({ result, provider: provider.name })
+                : Effect.fail(new InvalidResult({ method: call.method, issue: "it is no JSON, or nested too deeply" }))
+        })
+        return observer === undefined ? replied : TelemetryCall.around(observer, call, provider.name, mask, replied)
       }
       // it begins, and its time runs, once the provider has room for it
-      const limited =
-        provider.concurrency === Infinity ? begin() : through(gate(provider), call, host, Effect.suspend(begin))
-      return Effect.matchCauseEffect(limited, {
-        onFailure: (cause) => {
-          const ended = surroundings?.ended
-          return ended === undefined || !Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.fail(ended)
-        },
-        onSuccess: (result): Effect.Effect<Reply, Failure> =>
-          // a handler that goes on although it asked has no answer
-          surroundings?.ended !== undefined
-            ? Effect.fail(surroundings.ended)
-            : provider.isChecked === true || isResult(result)
-              ? Effect.succeed({ result, provider: provider.name })
-              : Effect.fail(new InvalidResult({ method: call.method, issue: "it is no JSON, or nested too deeply" }))
-      })
+      return provider.concurrency === Infinity ? begin() : through(gate(provider), call, host, Effect.suspend(begin))
     }
 
     const withSecrets = Effect.fnUntraced(function* (
@@ -159,17 +162,23 @@ export const layerLocal: Layer.Layer<Executor, never, Providers | Secrets> = Lay
       const params = Secret.fill(call.params, places, values)
       const mask = Redaction.mask(values.values())
       const reply = yield* Effect.catchCauseIf(
-        attempt(provider, call, params, {
-          ...host,
-          emit: (chunk) => host.emit(Redaction.chunk(mask, chunk)),
-          answer: (key, question) => host.answer(String(mask(key)), Redaction.question(mask, question)),
-          // what the handler passes on of its secrets is recorded as little as what it gives back
-          call: (key, method, made) => {
-            const { params, places } = Secret.conceal(made, values)
-            const shown = String(mask(key))
-            return places.length === 0 ? host.call(shown, method, made) : host.call(shown, method, params, places)
-          }
-        }),
+        attempt(
+          provider,
+          call,
+          params,
+          {
+            ...host,
+            emit: (chunk) => host.emit(Redaction.chunk(mask, chunk)),
+            answer: (key, question) => host.answer(String(mask(key)), Redaction.question(mask, question)),
+            // what the handler passes on of its secrets is recorded as little as what it gives back
+            call: (key, method, made) => {
+              const { params, places } = Secret.conceal(made, values)
+              const shown = String(mask(key))
+              return places.length === 0 ? host.call(shown, method, made) : host.call(shown, method, params, places)
+            }
+          },
+          mask
+        ),
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.fail(Redaction.failure(mask, FailureData.fromCause(cause)))
       )
@@ -266,8 +275,12 @@ const isResult = (result: unknown): boolean => isJson(result) && !Json.isDeep(re
 const counts = Object.keys(Usage.fields)
 
 /** Without what an author of plain JavaScript has not counted: the journal holds numbers alone. */
-const countable = (usage: Usage): Usage =>
-  Object.fromEntries(Object.entries(usage).filter(([key, value]) => counts.includes(key) && Number.isFinite(value)))
+const countable = (usage: Total): Total => {
+  const told = Object.entries(usage).filter(([key, value]) => counts.includes(key) && Number.isFinite(value))
+  const { at_least: said = [] } = usage
+  const unsure = Counts.literals.filter((count) => Json.isArray(said) && said.includes(count))
+  return { ...Object.fromEntries(told), ...(unsure.length === 0 ? {} : { at_least: unsure }) }
+}
 
 const decodeQuestion = Schema.decodeUnknownOption(Question)
 

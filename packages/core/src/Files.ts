@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { createHash } from "node:crypto"
-import { createReadStream, readFileSync, realpathSync, statSync } from "node:fs"
+import { createReadStream, readdirSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { isAbsolute, relative, resolve, sep } from "node:path"
 import { FileUnreadable } from "./Errors.ts"
 import { maxLength } from "./Position.ts"
@@ -21,7 +21,10 @@ export class Files extends Context.Service<
     readonly locate: (folder: string, path: string) => Effect.Effect<string, FileUnreadable>
     /** The text of a file where `locate` finds it: UTF-8, at most 12 MB, a byte order mark left out. */
     readonly read: (folder: string, path: string) => Effect.Effect<string, FileUnreadable>
-    /** SHA-256 of the bytes of a file that `locate` has found, in hex. Reads it piece by piece, whatever its size. */
+    /**
+     * SHA-256 of the bytes of a file that `locate` has found, in hex. Reads it piece by piece, whatever its size. Of a
+     * folder: of the names and hashes of the files in it, without those of its folders.
+     */
     readonly hash: (path: string) => Effect.Effect<string, FileUnreadable>
   }
 >()("@gleitzeit/core/Files") {}
@@ -32,7 +35,7 @@ export const layer = (options: Options = {}): Layer.Layer<Files> =>
     return {
       locate,
       read: (folder, path) => Effect.flatMap(locate(folder, path), (found) => textOf(found, path)),
-      hash: (path) => Effect.andThen(regular(path), hashOf(path))
+      hash: (path) => (isFolder(path) ? hashOfFolder(path) : Effect.andThen(regular(path), hashOf(path)))
     }
   })
 
@@ -42,9 +45,9 @@ const locateIn = ({ roots: others = [] }: Options, folder: string, path: string)
   const file = resolve(folder, path)
   const found = real(file)
   if (found === undefined) return refuse(path, "missing", `there is no file ${file}`)
-  const roots = [folder === "" ? "." : folder, ".", ...others]
-  if (roots.some((root) => contains(real(resolve(root)), found))) return Effect.succeed(found)
-  const detail = `lies outside the folders that this run may read (${roots.map((root) => resolve(root)).join(", ")}); add its folder to files.roots`
+  const roots = [...new Set([folder === "" ? "." : folder, ".", ...others].map((root) => resolve(root)))]
+  if (roots.some((root) => contains(real(root), found))) return Effect.succeed(found)
+  const detail = `lies outside the folders that this run may read (${roots.join(", ")}); add its folder to files.roots`
   return refuse(path, "outside", detail)
 }
 
@@ -78,6 +81,21 @@ const regular = (file: string, path = file): Effect.Effect<number, FileUnreadabl
       stat.isFile()
         ? Effect.succeed(stat.size)
         : refuse(path, "unreadable", stat.isDirectory() ? "is a folder, expected a file" : "is no regular file")
+  )
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Links are left out, as whoever reads a folder does: they may lead anywhere. */
+const hashOfFolder = (folder: string): Effect.Effect<string, FileUnreadable> =>
+  Effect.flatMap(
+    attempt(folder, () => readdirSync(folder, { withFileTypes: true })),
+    (entries) => {
+      const names = entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).toSorted()
+      return Effect.map(
+        Effect.forEach(names, (name) => Effect.map(hashOf(resolve(folder, name)), (hash) => `${hash} ${name}\n`)),
+        (lines) => createHash("sha256").update(lines.join("")).digest("hex")
+      )
+    }
   )
 
 const hashOf = (file: string): Effect.Effect<string, FileUnreadable> =>

@@ -31,6 +31,7 @@ import { KeyValues } from "./KeyValues.ts"
 import { Leases } from "./Leases.ts"
 import { isDeep, isObject } from "./Json.ts"
 import { Feed } from "./Live.ts"
+import * as MethodName from "./MethodName.ts"
 import type { Health } from "./Provider.ts"
 import { Providers } from "./Providers.ts"
 import * as Rerun from "./Rerun.ts"
@@ -38,6 +39,7 @@ import { Reuse } from "./Reuse.ts"
 import * as Run from "./Run.ts"
 import { Secrets } from "./Secrets.ts"
 import { type Page, type RunQuery, type RunSummary, Store } from "./Store.ts"
+import { callerSpan } from "./Telemetry.ts"
 import { ulid } from "./Ulid.ts"
 import { version } from "./Version.ts"
 import * as Watch from "./Watch.ts"
@@ -272,7 +274,8 @@ const make = Effect.fnUntraced(function* (
     yield* write(journal, writer, [event], { summary: Run.summary(from), scope })
     if (!detached) {
       const plan = custody.planOf(workflow, contracts)
-      custody.drive({ plan, writer, from, secretInputs: secret, reuse: forked?.reuse(contracts) })
+      const parent = yield* callerSpan
+      custody.drive({ plan, writer, from, secretInputs: secret, reuse: forked?.reuse(contracts), parent })
     }
     return run
   })
@@ -498,20 +501,23 @@ const single = (
   contracts: ReadonlyArray<Contract>,
   provider?: string,
   timeout?: number
-): Workflow => ({
-  name: method,
-  tasks: [
-    {
-      id: "call",
-      protocol: contracts.find((contract) => contract.method === method)?.protocol ?? `${method.split("/")[0]}/v1`,
-      method,
-      params: isObject(params) ? literal(params) : {},
-      ...(provider === undefined ? {} : { provider }),
-      ...(timeout === undefined ? {} : { timeout })
-    }
-  ],
-  outputs: { result: "${call}" }
-})
+): Workflow => {
+  const found = MethodName.find(contracts, method)
+  return {
+    name: method,
+    tasks: [
+      {
+        id: "call",
+        protocol: found?.protocol ?? `${method.split("/")[0]}/v1`,
+        method: found?.method ?? method,
+        params: isObject(params) ? literal(params) : {},
+        ...(provider === undefined ? {} : { provider }),
+        ...(timeout === undefined ? {} : { timeout })
+      }
+    ],
+    outputs: { result: "${call}" }
+  }
+}
 
 const literal = <A extends Schema.Json>(json: A): A =>
   // Safe: only the texts in it change.

@@ -1,6 +1,6 @@
 /** What a handler asks of the driver while it runs: chunks, usage, recorded calls, secret inputs. */
 import { Clock, Effect, type Schema } from "effect"
-import { spend, type Spending } from "./Attempt.ts"
+import { type Meter, spend, type Spending } from "./Attempt.ts"
 import { QuestionExpired, SecretMissing } from "./Errors.ts"
 import type { Event } from "./Event.ts"
 import type { Call, Executor, Host } from "./Executor.ts"
@@ -9,7 +9,7 @@ import * as FailureData from "./Failure.ts"
 import { type Journal, type Writer, write } from "./Journal.ts"
 import type { Feed } from "./Live.ts"
 import type { Requests } from "./Requests.ts"
-import { addUsage, callPath, type TaskPath, type Usage } from "./Task.ts"
+import { addUsage, callPath, type TaskPath, type Total } from "./Task.ts"
 import type { TaskRun } from "./TaskRun.ts"
 
 /** What of a run its hosts need. */
@@ -23,7 +23,7 @@ export interface Options {
   readonly requests: Requests
   readonly secretInputs: ReadonlyMap<string, string>
   readonly ledgers: (task: TaskRun) => ReadonlyArray<Spending>
-  readonly used: (usage: Usage, task: TaskRun) => void
+  readonly used: (usage: Total, task: TaskRun) => void
   readonly waits: (task: TaskRun, isWaiting: boolean) => void
   /** The run is over: whoever still works for it is not heard any more. */
   readonly ended: () => boolean
@@ -87,8 +87,18 @@ const nested = (
       const clock = yield* Clock.Clock
       const started = writer.now(clock)
       const began = clock.monotonicTimeNanosUnsafe()
-      let usage: Usage | undefined
-      const uses = (more: Usage) => (usage = addUsage(usage, more))
+      let usage: Total | undefined
+      let release = () => {}
+      const meter: Meter = {
+        uses: (more) => (usage = addUsage(usage, more)),
+        soFar: () => usage,
+        holds: (given) => (release = given)
+      }
+      /** The call is not recorded: the attempt that made it has used this. */
+      const lost = () => {
+        task.loses(usage)
+        release()
+      }
       const call: Call = {
         run: writer.run,
         task: path,
@@ -101,7 +111,7 @@ const nested = (
       }
       const host: Host = {
         ...make(options, task),
-        usage: (more) => Effect.sync(() => uses(more)),
+        usage: (more) => Effect.sync(() => meter.uses(more)),
         // a call made by a call has its own place below it
         call: (key, name, made, hidden) => nested(options, task, callPath(path, key), name, made, hidden),
         answer: answer(options, task, path),
@@ -109,11 +119,13 @@ const nested = (
         waits: () => {}
       }
       const { result, provider } = yield* Effect.onError(
-        restore(spend(executor, call, ledgers(task), task, uses, () => usage?.calls, executor.execute(call, host))),
-        // a call that fails is not recorded: the attempt that made it has used this
-        () => Effect.sync(() => usage !== undefined && task.uses(usage))
+        restore(spend(executor, call, ledgers(task), task, meter, executor.execute(call, host))),
+        () => Effect.sync(lost)
       )
-      if (ended()) return yield* Effect.interrupt
+      if (ended()) {
+        lost()
+        return yield* Effect.interrupt
+      }
       const event: Event = {
         _tag: "CallRecorded",
         v: 1,
@@ -129,6 +141,7 @@ const nested = (
       yield* Effect.mapError(write(journal, writer, [event]), (error) => FailureData.of(error))
       calls.set(path, result)
       if (usage !== undefined) used(usage, task)
+      release()
       return result
     })
   )

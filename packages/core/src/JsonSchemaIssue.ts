@@ -60,6 +60,10 @@ export const stepOf = (name: string): string => encodeURI(name.replaceAll("~", "
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** A schema that nothing fits: the key is known, and not to be used. */
+export const isNothing = (schema: unknown): boolean =>
+  schema === false || (isRecord(schema) && isRecord(schema["not"]) && Object.keys(schema["not"]).length === 0)
+
 // internal
 
 /** Issues of one value. A list with a million wrong items is told as wrong by its first ones. */
@@ -235,7 +239,7 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     ]
     // the validator takes a property that is wrong for one that is not known
     if (said.length > 0 && !said.includes(false)) return undefined
-    const known = Object.keys(properties).filter((name) => properties[name] !== false)
+    const known = Object.keys(properties).filter((name) => !isNothing(properties[name]))
     // each is compared with every name
     const suggestion = known.length > 1000 ? undefined : nearest(key, known)
     return {
@@ -246,10 +250,13 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
       ...(suggestion === undefined ? {} : { suggestion })
     }
   }
-  if (typeof value === "string" && isOpen(value, context)) return undefined
   const limit = wordAt(context.schema, unit.location)
-  // which keys there are is known, whatever stands under them
-  if (needsWhole.has(keyword) && keysOnly(limit).length === 0 && isOpen(value, context)) return undefined
+  // where nothing fits it does not matter what it will be
+  if (keyword !== "not" || !isNothing({ not: limit })) {
+    if (typeof value === "string" && isOpen(value, context)) return undefined
+    // which keys there are is known, whatever stands under them
+    if (needsWhole.has(keyword) && keysOnly(limit).length === 0 && isOpen(value, context)) return undefined
+  }
   const suggestion =
     keyword === "enum" && context.quote && typeof value === "string" && Array.isArray(limit)
       ? nearest(
@@ -260,9 +267,16 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
   return {
     path: pathOf(unit, context),
     keyword,
-    message: messageOf(keyword, limit, found(value ?? null, context.quote), error),
+    message: forbidden(keyword, unit, context) ?? messageOf(keyword, limit, found(value ?? null, context.quote), error),
     ...(suggestion === undefined ? {} : { suggestion })
   }
+}
+
+/** What a schema that nothing fits says of itself: where to put the value instead. */
+const forbidden = (keyword: string, { location }: Unit, { schema }: Context): string | undefined => {
+  const owner = keyword === "not" ? wordAt(schema, location.replace(/\/not$/, "")) : undefined
+  const said = isRecord(owner) && isNothing(owner) ? owner["description"] : undefined
+  return typeof said === "string" ? said : undefined
 }
 
 /** Steps into lists are numbers. */

@@ -7,7 +7,7 @@ export type Live =
       readonly _tag: "Chunk"
       readonly task: TaskPath
       readonly attempt: number
-      /** From 0 within the attempt. A gap means that chunks were dropped for a slow watcher. */
+      /** From 0 within the attempt, without gaps. */
       readonly index: number
       readonly chunk: Chunk
     }

@@ -24,7 +24,10 @@ export interface ProviderPlugin {
   readonly name: string
   /** Draft 2020-12: what may stand under `options`. */
   readonly options: JsonSchema.JsonSchema
-  /** `name`: what the configuration calls it. What it opens is closed with the scope. */
+  /**
+   * `name`: what the configuration calls it. What it opens is closed with the scope. Whose work is to call others finds
+   * those on duty as `Effect.serviceOption(Providers)`.
+   */
   readonly make: (options: Schema.Json, name?: string) => Effect.Effect<Provider.Provider, Failure, Scope.Scope>
   /** What it can do depends on the package and the options alone: it may be remembered. Default false. */
   readonly closed?: boolean

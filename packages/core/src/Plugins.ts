@@ -67,7 +67,7 @@ export const layer = (options: Options): Layer.Layer<never, never, Providers> =>
       for (const entry of options.plugins) {
         const known = bundledOf(entry, options)?.known
         if (known !== undefined && isExcept(options, known.protocol.id)) continue
-        const { provider, start } = yield* lazy(entry, options, startAll)
+        const { provider, start } = yield* lazy(entry, options, startAll, providers)
         if (start !== undefined) starts.push(start)
         yield* Effect.catch(providers.register(provider), () => {
           const reason = "the name belongs to a provider that is a part of this program"
@@ -118,9 +118,16 @@ interface Lazy {
 }
 
 /** Loaded when something is asked of it that is not known yet. `startAll`: of all that have to be loaded to be asked. */
-const lazy = (entry: Entry, options: Options, startAll: Effect.Effect<void>): Effect.Effect<Lazy, never, Scope.Scope> =>
+const lazy = (
+  entry: Entry,
+  options: Options,
+  startAll: Effect.Effect<void>,
+  providers: Providers["Service"]
+): Effect.Effect<Lazy, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
+    // not what holds for whoever asks first
+    const context = yield* Effect.context()
     const bundled = bundledOf(entry, options)
     const note = bundled === undefined ? noteOf(entry, options) : undefined
     const start = started(entry, options, "providers", (plugin) => {
@@ -131,9 +138,9 @@ const lazy = (entry: Entry, options: Options, startAll: Effect.Effect<void>): Ef
       if (bundled !== undefined) return given
       const believed = Effect.flatMap(given, (provider) => Effect.fromResult(Border.provider(provider, entry)))
       return plugin.closed === true ? Effect.tap(believed, (provider) => note?.keep(provider) ?? Effect.void) : believed
-    })
+    }).pipe(Effect.provideService(Providers, providers))
     // in a fiber of its own: whoever asks first may go away, whoever asks next still waits for it
-    const once = yield* Effect.cached(Effect.forkIn(Scope.provide(start, scope), scope))
+    const once = yield* Effect.cached(Effect.forkIn(Effect.provideContext(Scope.provide(start, scope), context), scope))
     const known = knownOf(entry, bundled) ?? note?.remembered
     const join = Effect.flatMap(once, Fiber.join)
     const asked = known === undefined ? Effect.andThen(startAll, join) : join

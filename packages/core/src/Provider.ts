@@ -158,5 +158,6 @@ const checked = (name: string, method: Method, handler: AnyHandler): Call => {
   }
 }
 
-/** On one line: what was expected stands on the first, where on the second. */
-const wordsOf = ({ message }: { readonly message: string }): string => message.replaceAll(/\n\s*/g, " ")
+/** On one line: of each issue what was expected stands on the first, where on the second. */
+const wordsOf = ({ message }: { readonly message: string }): string =>
+  message.replaceAll(/\n\s+/g, " ").replaceAll("\n", "; ")

@@ -122,12 +122,17 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
   readonly retryable = false
   override get message() {
     const remedy = this.remedy === "" ? "" : `; ${this.remedy}`
-    return `provider "${this.provider}" does not have the model "${this.model}" (it has ${this.available.join(", ") || "none"})${remedy}`
+    const more = this.available.length - named
+    const has = `${this.available.slice(0, named).join(", ") || "none"}${more > 0 ? ` and ${more} more` : ""}`
+    return `provider "${this.provider}" does not have the model "${this.model}" (it has ${has})${remedy}`
   }
   get data() {
     return { model: this.model, available: [...this.available] }
   }
 }
+
+/** Models that a message names: the first are the nearest. */
+const named = 20
 
 /** A plug-in that the configuration names cannot be loaded, started or believed. The others go on working. */
 export class PluginUnusable extends Schema.TaggedError<PluginUnusable>()("PluginUnusable", {
@@ -150,5 +155,44 @@ export class PluginUnusable extends Schema.TaggedError<PluginUnusable>()("Plugin
   }
   get data() {
     return { plugin: this.plugin, use: this.use }
+  }
+}
+
+/** A call is to be answered from a recording, and there is none of it. */
+export class ReplayMiss extends Schema.TaggedError<ReplayMiss>()("ReplayMiss", {
+  method: Schema.String,
+  task: Schema.String,
+  /** Where recordings lie. */
+  folder: Schema.String,
+  /** How often the call is recorded: it was made once more. */
+  recorded: Schema.Int,
+  /** The recording of the same method that has most in common with the call. */
+  nearest: Schema.optionalKey(Schema.String),
+  /** What it says, and what the call says; `undefined` stands for what is not there. Values are cut. */
+  differences: Schema.Array(Schema.Struct({ path: Schema.String, recorded: Schema.String, called: Schema.String }))
+}) {
+  override readonly name = "REPLAY_MISS"
+  readonly code = -30013
+  readonly retryable = false
+  override get message() {
+    const { differences, folder, method, nearest, recorded, task } = this
+    const remedy = "in the mode `auto` what is missing is recorded"
+    const what = `${method} of the task "${task}"`
+    if (recorded > 0) {
+      const times = recorded === 1 ? "once" : `${recorded} times`
+      return `${what} is recorded ${times} in ${folder}, and was called once more; ${remedy}`
+    }
+    if (nearest === undefined) return `there is no recording of ${method} in ${folder}; ${remedy}`
+    const all = differences.map(({ called, path, recorded }) => `${path}: recorded ${recorded}, called ${called}`)
+    return `there is no recording of ${what} in ${folder}; ${remedy}. The nearest is ${nearest}, which differs in\n${all.join("\n")}`
+  }
+  get data() {
+    const { differences, folder, nearest, recorded } = this
+    return {
+      folder,
+      recorded,
+      ...(nearest === undefined ? {} : { nearest }),
+      differences: differences.map((one) => ({ ...one }))
+    }
   }
 }

@@ -2,6 +2,7 @@
 import { Context, Effect, identity, Layer, Option, PubSub, Result, type Schema, type Scope, Stream } from "effect"
 import { MethodNotFound, ProviderNotFound, ProviderRefused } from "./Errors.ts"
 import type { Failure } from "./Failure.ts"
+import { isObject } from "./Json.ts"
 import type { Health, Provider } from "./Provider.ts"
 
 export class Providers extends Context.Service<
@@ -11,7 +12,10 @@ export class Providers extends Context.Service<
     readonly register: (provider: Provider) => Effect.Effect<void, Failure, Scope.Scope>
     /** In the order of registration; the same list until somebody comes, goes, or announces other contracts. */
     readonly all: Effect.Effect<ReadonlyArray<Provider>>
-    /** By method, then by name when one is given, then health. */
+    /**
+     * By method, then by name when one is given, then by the name before the first colon of the param `model` when that is
+     * one of theirs, then health.
+     */
     readonly choose: (method: string, params: Schema.Json, name?: string) => Effect.Effect<Provider, Failure>
     /**
      * Until the scope closes `look` is asked, once a call, before a method or a name is said to be unknown: it may put on
@@ -150,10 +154,15 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
           yield* Effect.forkScoped(Stream.runForEach(provider.changes, () => stale))
         }),
       all: Effect.sync(() => (all ??= [...onDuty.values()])),
-      choose: (method, _params, name) => {
+      choose: (method, params, name) => {
         const only = name === undefined ? serving?.only.get(method) : undefined
         if (only !== undefined) return only
-        return find(method, name, false)
+        const written = name === undefined ? prefixOf(params) : undefined
+        if (written === undefined || !onDuty.has(written)) return find(method, name, false)
+        return Effect.flatMap(index, ({ byMethod }) => {
+          const isMeant = byMethod.get(method)?.some((provider) => provider.name === written) === true
+          return find(method, isMeant ? written : undefined, false)
+        })
       },
       discover: (look) =>
         Effect.asVoid(
@@ -171,3 +180,12 @@ export const layer: Layer.Layer<Providers> = Layer.effect(
     })
   })
 )
+
+// internal
+
+/** What stands before the first colon of the param `model`, if it may be a provider's name: `gpu-box:llama3.2`. */
+const prefixOf = (params: Schema.Json): string | undefined => {
+  const model = isObject(params) ? params["model"] : undefined
+  const colon = typeof model === "string" ? model.indexOf(":") : -1
+  return typeof model === "string" && colon > 0 ? model.slice(0, colon) : undefined
+}

@@ -4,19 +4,19 @@ import { Ledger, type Shortage } from "./Budget.ts"
 import type { Plan } from "./Plan.ts"
 import { isAt } from "./Requests.ts"
 import type { RunState } from "./RunState.ts"
-import { addUsage, type Millis, type TaskPath, type Usage } from "./Task.ts"
+import { joinUsage, type Millis, type TaskPath, type Total } from "./Task.ts"
 import type { TaskRun } from "./TaskRun.ts"
 import type { Budget } from "./Workflow.ts"
 
 export class Purse {
   readonly #from: RunState
-  readonly #used: () => Usage
+  readonly #used: () => Total
   #own: Ledger | undefined
   readonly #tasksHave: boolean
   readonly #accounts = new Map<TaskPath, Account>()
 
   /** `used`: by the whole run. */
-  constructor(plan: Plan, from: RunState, used: () => Usage) {
+  constructor(plan: Plan, from: RunState, used: () => Total) {
     const limits = from.budget ?? plan.workflow.budget
     this.#tasksHave = plan.budgets
     this.#from = from
@@ -55,18 +55,18 @@ export class Purse {
     if (this.#own === undefined && !this.#tasksHave) return none
     const spendings: Array<Spending> = []
     if (this.#own !== undefined) {
-      spendings.push({ ledger: this.#own, used: () => addUsage(this.#used(), run.usage) ?? {}, waits: true })
+      spendings.push({ ledger: this.#own, used: this.#used, waits: true })
     }
     for (const task of this.#around(run)) {
-      spendings.push({ ledger: task.ledger, used: () => addUsage(task.used, run.usage) ?? {}, waits: false })
+      spendings.push({ ledger: task.ledger, used: () => task.used, waits: false })
     }
     return spendings
   }
 
   /** By an attempt that is over, or a call made in one. */
-  spent(run: TaskRun, usage: Usage): void {
+  spent(run: TaskRun, usage: Total): void {
     if (!this.#tasksHave) return
-    for (const task of this.#around(run)) task.used = addUsage(task.used, usage) ?? {}
+    for (const task of this.#around(run)) task.used = joinUsage(task.used, usage) ?? {}
   }
 
   /** Limits of the run of which little is left. */
@@ -88,9 +88,9 @@ export class Purse {
   #account(path: TaskPath, budget: Budget, started: Millis): Account {
     let account = this.#accounts.get(path)
     if (account === undefined) {
-      let used: Usage = {}
-      for (const [at, state] of this.#from.tasks) if (isAt(at, path)) used = addUsage(used, state.usage) ?? {}
-      for (const [at, usage] of this.#from.spent) if (isAt(at, path)) used = addUsage(used, usage) ?? {}
+      let used: Total = {}
+      for (const [at, state] of this.#from.tasks) if (isAt(at, path)) used = joinUsage(used, state.usage) ?? {}
+      for (const [at, usage] of this.#from.spent) if (isAt(at, path)) used = joinUsage(used, usage) ?? {}
       const since = this.#from.tasks.get(path)?.started_at ?? started
       this.#accounts.set(path, (account = { ledger: new Ledger(budget, since), used }))
     }
@@ -103,7 +103,7 @@ export class Purse {
 /** Of one task with a budget. */
 interface Account {
   readonly ledger: Ledger
-  used: Usage
+  used: Total
 }
 
 const none: ReadonlyArray<never> = []

@@ -4,6 +4,7 @@ import type { Failure } from "./Failure.ts"
 import { isOver, type RunState, type RunStatus, settled, type TaskState, type TaskStatus } from "./RunState.ts"
 import type { RunSummary, Waiting } from "./Summary.ts"
 import {
+  joinUsage,
   innerPath,
   iterationPath,
   itemPath,
@@ -12,7 +13,7 @@ import {
   type Question,
   type TaskPath,
   upperPaths,
-  type Usage
+  type Total
 } from "./Task.ts"
 import type { Task } from "./Workflow.ts"
 
@@ -44,7 +45,8 @@ export interface TaskReport {
   readonly reused: boolean
   readonly simulated: boolean
   readonly skipped_because?: string
-  readonly usage?: Usage
+  /** Of all its attempts and of the calls that its handler made. What lies below it as a task has its own. */
+  readonly usage?: Total
 }
 
 /** What somebody has to answer. */
@@ -71,7 +73,7 @@ export interface Report {
   readonly waiting: ReadonlyArray<Request>
   readonly started_at: Millis
   readonly finished_at?: Millis
-  readonly usage: Usage
+  readonly usage: Total
   /**
    * By id in document order; by path after it what is below a task: items, iterations, tasks of nested workflows, as far
    * as they have come up.
@@ -81,10 +83,10 @@ export interface Report {
 
 export const report = (state: RunState): Report => {
   // entries, because an id may be `__proto__`
-  const tasks: Array<readonly [id: string, task: TaskReport]> = []
+  const tasks: Array<readonly [id: string, path: TaskPath]> = []
   /** Paths at or below which something has happened. */
-  const begun = new Set([...state.tasks.keys()].flatMap(upperPaths))
-  const add = (name: string, at: TaskPath) => tasks.push([name, taskReport(at, state.tasks.get(at), state.status)])
+  const begun = new Set([...state.tasks.keys(), ...state.spent.keys()].flatMap(upperPaths))
+  const add = (name: string, at: TaskPath) => tasks.push([name, at])
   const unit = (at: TaskPath, task: Task) => {
     for (let n = 1, next = iterationPath(at, n); begun.has(next); next = iterationPath(at, ++n)) {
       add(next, next)
@@ -113,7 +115,14 @@ export const report = (state: RunState): Report => {
     add(task.id, path(task.id))
     each(path(task.id), task)
   }
-  return { ...outcome(state), tasks: Object.fromEntries(tasks) }
+  const used = usages(
+    state,
+    tasks.map(([, at]) => at)
+  )
+  const reports = tasks.map(
+    ([name, at]) => [name, taskReport(at, state.tasks.get(at), state.status, used.get(at))] as const
+  )
+  return { ...outcome(state), tasks: Object.fromEntries(reports) }
 }
 
 export const outcome = (state: RunState): Outcome => {
@@ -194,7 +203,25 @@ export const summaryOf = (
 
 // internal
 
-const taskReport = (at: TaskPath, task: TaskState | undefined, run: RunStatus): TaskReport => ({
+/** What each task has used: itself, and what stands below it and is no task. */
+const usages = (state: RunState, tasks: Iterable<TaskPath>): ReadonlyMap<TaskPath, Total | undefined> => {
+  const all = new Map<TaskPath, Total | undefined>([...tasks].map((at) => [at, undefined]))
+  for (const some of [[...state.tasks].map(([at, { usage }]) => [at, usage] as const), state.spent, state.earlier]) {
+    for (const [at, usage] of some) {
+      if (usage === undefined) continue
+      const task = upperPaths(at).find((one) => all.has(one)) ?? at
+      all.set(task, joinUsage(all.get(task), usage))
+    }
+  }
+  return all
+}
+
+const taskReport = (
+  at: TaskPath,
+  task: TaskState | undefined,
+  run: RunStatus,
+  usage: Total | undefined
+): TaskReport => ({
   path: at,
   status: task?.status ?? (isOver(run) ? "cancelled" : "pending"),
   attempts: task?.attempts ?? 0,
@@ -208,7 +235,7 @@ const taskReport = (at: TaskPath, task: TaskState | undefined, run: RunStatus): 
   reused: task?.from === "fork",
   simulated: isSimulated(task?.result),
   ...defined("skipped_because", task?.skipped && skippedBecause(task.skipped)),
-  ...defined("usage", task?.usage)
+  ...defined("usage", usage)
 })
 
 const skippedBecause = ({ because, of }: NonNullable<TaskState["skipped"]>): string =>

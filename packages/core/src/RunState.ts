@@ -4,7 +4,7 @@ import { type Event, isPost } from "./Event.ts"
 import type { Failure } from "./Failure.ts"
 import { isOver, type RunSummary } from "./Summary.ts"
 import { Requests } from "./Requests.ts"
-import { addUsage, iterationPath, itemPath, type Millis, type TaskPath, upperPaths, type Usage } from "./Task.ts"
+import { joinUsage, iterationPath, itemPath, type Millis, type TaskPath, upperPaths, type Total } from "./Task.ts"
 import type { Budget, Workflow } from "./Workflow.ts"
 
 export { isOver } from "./Summary.ts"
@@ -31,7 +31,7 @@ export interface TaskState {
   result: Schema.Json | undefined
   error: Failure | undefined
   provider: string | undefined
-  usage: Usage | undefined
+  usage: Total | undefined
   skipped: { readonly because: "condition" | "failed" | "no value"; readonly of?: string } | undefined
   /** Taken from the cache, or from the run that this one was forked from. */
   from: "cache" | "fork" | undefined
@@ -76,7 +76,7 @@ export interface RunState {
   outputs: Values | undefined
   warnings: ReadonlyArray<string>
   error: Failure | undefined
-  usage: Usage
+  usage: Total
   /** When `active` was added up last. */
   since: Millis
   /** Milliseconds running, up to the last event; time between a crash and its resume is not in it. */
@@ -85,8 +85,10 @@ export interface RunState {
   readonly tasks: Map<TaskPath, TaskState>
   /** Results of calls that handlers made, by path. */
   readonly calls: Map<TaskPath, Schema.Json>
-  /** What those calls have used, by path. */
-  readonly spent: Map<TaskPath, Usage>
+  /** What those calls have used, by path, and attempts that were cut off. */
+  readonly spent: Map<TaskPath, Total>
+  /** What was used before a retry that runs it again, by path: budgets of tasks begin anew. */
+  readonly earlier: Map<TaskPath, Total>
   readonly requests: Requests
   /** Of tasks that a retry ran again: attempts that came before it and do not count towards `max_attempts`. */
   readonly former: Map<TaskPath, number>
@@ -126,6 +128,7 @@ export const empty = (run: string): RunState => ({
   tasks: new Map(),
   calls: new Map(),
   spent: new Map(),
+  earlier: new Map(),
   requests: new Requests(),
   former: new Map(),
   again: new Map(),
@@ -160,6 +163,9 @@ export const fold = (state: RunState, event: Event): RunState => {
       break
     case "RunRetried":
       retried(state, event)
+      break
+    case "RunInterrupted":
+      lose(state, event)
       break
     case "RunWaiting":
       state.steps = 0
@@ -208,8 +214,8 @@ export const fold = (state: RunState, event: Event): RunState => {
       task.error = undefined
       task.due = undefined
       task.started_at ??= event.started
-      task.usage = addUsage(task.usage, event.usage)
-      state.usage = addUsage(state.usage, event.usage) ?? {}
+      task.usage = joinUsage(task.usage, event.usage)
+      state.usage = joinUsage(state.usage, event.usage) ?? {}
       state.requests.ask(event.request, event.task, event.question)
       break
     }
@@ -219,8 +225,7 @@ export const fold = (state: RunState, event: Event): RunState => {
     case "BudgetExceeded": {
       const task = state.tasks.get(event.task)
       if (task !== undefined) task.begun = false
-      if (task !== undefined) task.usage = addUsage(task.usage, event.usage)
-      state.usage = addUsage(state.usage, event.usage) ?? {}
+      spend(state, event.task, event.usage)
       state.exceeded = { limit: event.limit, used: event.used, of: event.of }
       break
     }
@@ -236,8 +241,7 @@ export const fold = (state: RunState, event: Event): RunState => {
     }
     case "CallRecorded":
       state.calls.set(event.task, event.result)
-      if (event.usage !== undefined) state.spent.set(event.task, event.usage)
-      state.usage = addUsage(state.usage, event.usage) ?? {}
+      spend(state, event.task, event.usage)
       break
     case "CancelRequested":
       state.cancelling = true
@@ -269,12 +273,14 @@ export const fold = (state: RunState, event: Event): RunState => {
       state.warnings = event.warnings
       break
     case "RunFailed":
+      lose(state, event)
       end(state, "failed", event.at)
       state.error = event.error
       state.outputs = event.outputs
       state.warnings = event.warnings
       break
     case "RunCancelled":
+      lose(state, event)
       end(state, "cancelled", event.at)
       break
   }
@@ -356,12 +362,27 @@ const ended = (state: RunState, event: Ended, status: TaskStatus): TaskState => 
   task.finished_at = event.at
   task.duration_ms = event.duration
   task.provider = event.provider
-  task.usage = addUsage(task.usage, event.usage)
+  task.usage = joinUsage(task.usage, event.usage)
   task.error = undefined
   task.due = undefined
   task.begun = false
-  if (event.usage !== undefined) state.usage = addUsage(state.usage, event.usage) ?? {}
+  if (event.usage !== undefined) state.usage = joinUsage(state.usage, event.usage) ?? {}
   return task
+}
+
+const add = (all: Map<TaskPath, Total>, at: TaskPath, usage: Total | undefined) => {
+  const sum = joinUsage(all.get(at), usage)
+  if (sum !== undefined) all.set(at, sum)
+}
+
+/** By what has no outcome of its own. */
+const spend = (state: RunState, at: TaskPath, usage: Total | undefined) => {
+  add(state.spent, at, usage)
+  state.usage = joinUsage(state.usage, usage) ?? {}
+}
+
+const lose = (state: RunState, { lost = [] }: Pick<Extract<Event, { readonly _tag: "RunCancelled" }>, "lost">) => {
+  for (const { task, usage } of lost) spend(state, task, usage)
 }
 
 const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { readonly _tag: "RunRetried" }>) => {
@@ -375,9 +396,16 @@ const retried = (state: RunState, { again, owner, tasks }: Extract<Event, { read
   state.paused = false
   const whole = new Set(again)
   for (const call of state.calls.keys()) if (upperPaths(call).some((at) => whole.has(at))) state.calls.delete(call)
+  const anew = new Set(tasks)
+  for (const [path, usage] of state.spent) {
+    if (!upperPaths(path).some((at) => anew.has(at))) continue
+    add(state.earlier, path, usage)
+    state.spent.delete(path)
+  }
   for (const path of tasks) {
     const task = state.tasks.get(path)
     if (task !== undefined) state.former.set(path, task.attempts)
+    add(state.earlier, path, task?.usage)
     state.tasks.delete(path)
     state.requests.forget(path)
     // what a `foreach` runs over stays as it was first evaluated

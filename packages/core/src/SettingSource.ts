@@ -3,6 +3,7 @@
  * value by value, the first wins; maps merge, lists replace.
  */
 import type { Schema } from "effect"
+import type { Price } from "./Prices.ts"
 import type { Source as SecretSource } from "./Secrets.ts"
 
 export interface Setting<A> {
@@ -28,6 +29,9 @@ export interface Entry {
 
 export type Options = { readonly [key: string]: Said<Schema.Json> }
 
+/** Who knows prices that no table says. */
+export type PriceSource = "genai-prices" | "none"
+
 export interface Source {
   /** A URL. */
   readonly store?: Said<string>
@@ -43,12 +47,18 @@ export interface Source {
   readonly stores?: { readonly [scheme: string]: Entry }
   readonly secrets?: { readonly [name: string]: Said<SecretSource> }
   readonly roots?: Said<ReadonlyArray<string>>
+  /** Recordings of calls. */
+  readonly replay?: { readonly mode?: Said<string>; readonly folder?: Said<string> }
+  readonly prices?: {
+    readonly source?: Said<PriceSource>
+    readonly table?: { readonly [model: string]: Said<Price> }
+  }
   /** Keys that are accepted and have no effect. */
   readonly unused?: ReadonlyArray<Setting<string>>
 }
 
 /** Kinds of providers that come with the command line. What stands beside their `use` is an option too. */
-export const bundled: ReadonlyArray<string> = ["ollama", "python", "remote"]
+export const bundled: ReadonlyArray<string> = ["ollama", "python", "remote", "agent"]
 
 /**
  * The URL that the first source chooses which says anything of the store. A source that only names a kind takes the

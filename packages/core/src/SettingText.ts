@@ -1,5 +1,6 @@
 /** Settings as they are written: what a text stands for, and what would have worked where it stands for nothing. */
 import { Result } from "effect"
+import type { Mode } from "./Replay.ts"
 
 /** A store as `--store` names it. A filename is as given, with `~` expanded. */
 export type StoreUrl =
@@ -57,6 +58,14 @@ export const durability = (text: string): Result.Result<"process" | "power", str
   text === "process" || text === "power"
     ? Result.succeed(text)
     : Result.fail(`expected process or power, not "${text}"`)
+
+export const replayMode = (text: string): Result.Result<Mode, string> => {
+  const modes: ReadonlyArray<Mode> = ["off", "record", "replay", "auto"]
+  const found = modes.find((mode) => mode === text)
+  return found === undefined
+    ? Result.fail(`expected off, record, replay or auto, not "${text}"`)
+    : Result.succeed(found)
+}
 
 /** `OLLAMA_HOST` is often a bare host, or the address that the server binds: all of them. */
 export const serverUrl = (text: string): Result.Result<string, string> => {

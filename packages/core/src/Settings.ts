@@ -5,6 +5,8 @@
  */
 import { Config as Variables, Effect, Option, Result, type Schema } from "effect"
 import { ConfigurationError } from "./Errors.ts"
+import type { Price } from "./Prices.ts"
+import type { Mode } from "./Replay.ts"
 import type { Source as SecretSource } from "./Secrets.ts"
 import * as SettingSource from "./SettingSource.ts"
 import type { Entry, Said, Setting, Source } from "./SettingSource.ts"
@@ -18,7 +20,7 @@ export type { StoreUrl } from "./SettingText.ts"
 
 /** A provider, or the plug-in of a store. */
 export interface ProviderSetting {
-  /** A kind that comes with the program (`ollama`, `python`, `remote`), a package, or a path. Default: the name. */
+  /** A kind that comes with the program (`ollama`, `python`, `agent`, `remote`), a package, or a path. Default: the name. */
   readonly use: Setting<string>
   readonly options: { readonly [key: string]: Setting<Schema.Json> }
 }
@@ -29,8 +31,8 @@ export interface Settings {
   readonly durability: Setting<"process" | "power">
   readonly debug: Setting<boolean>
   /**
-   * By name. `ollama` and `python` are there unless a file says `enabled: false`. `ollama.endpoint` is a URL with scheme
-   * and without a path of its own, by default `http://127.0.0.1:11434`; `python.python` an interpreter's path or name.
+   * By name. `ollama`, `python` and `agent` are there unless a file says `enabled: false`. `ollama.endpoint` is a URL
+   * with scheme and without a path of its own; `python.python` an interpreter's path or name.
    */
   readonly providers: { readonly [name: string]: ProviderSetting }
   /** Stores of plug-ins, by the scheme of their URLs. */
@@ -38,6 +40,18 @@ export interface Settings {
   readonly secrets: { readonly [name: string]: Setting<SecretSource> }
   /** Folders beside the workflow's own and the current one that a run may read. */
   readonly roots: Setting<ReadonlyArray<string>>
+  readonly prices: {
+    /** Who knows what the table does not say. Default `genai-prices`, when that package is installed. */
+    readonly source: Setting<SettingSource.PriceSource>
+    /** By model, as in `Prices.Table`. */
+    readonly table: { readonly [model: string]: Setting<Price> }
+  }
+  readonly replay: {
+    /** Whether calls are recorded, or answered from recordings. Default `off`. */
+    readonly mode: Setting<Mode>
+    /** Default `.gleitzeit/replay` in the project's folder; beside the default database where that is the user's own. */
+    readonly folder: Setting<string>
+  }
   /** The project's: of its configuration file, else the current one. A `use` that is a path is relative to it. */
   readonly folder: string
   /** Where the default database lies. */
@@ -92,6 +106,7 @@ export const environment: Effect.Effect<Source> = Effect.gen(function* () {
       debug: yield* said("GLEITZEIT_DEBUG")
     }),
     persistence,
+    replay: known({ mode: yield* said("GLEITZEIT_REPLAY"), folder: yield* said("GLEITZEIT_REPLAY_DIR") }),
     providers: bundledProviders(
       (yield* said("GLEITZEIT_OLLAMA_URL")) ?? (yield* said("OLLAMA_HOST")),
       yield* said("GLEITZEIT_PYTHON")
@@ -136,6 +151,33 @@ export const resolve = (
         [...SettingSource.firsts(sources.map(({ secrets }) => secrets))].map(([name, said]) => [name, setting(said)])
       ),
       roots: setting(first("roots") ?? { value: [], from: "default" }),
+      prices: {
+        source: setting(
+          sources.find(({ prices }) => prices?.source !== undefined)?.prices?.source ?? {
+            value: "genai-prices",
+            from: "default"
+          }
+        ),
+        table: Object.fromEntries(
+          [...SettingSource.firsts(sources.map(({ prices }) => prices?.table))].map(([model, said]) => [
+            model,
+            setting(said)
+          ])
+        )
+      },
+      replay: {
+        mode: yield* read<Mode>(
+          sources.find(({ replay }) => replay?.mode !== undefined)?.replay?.mode,
+          "off",
+          SettingText.replayMode
+        ),
+        folder: yield* read(
+          sources.find(({ replay }) => replay?.folder !== undefined)?.replay?.folder,
+          // a folder of that name in the user's own would be taken for the first Gleitzeit's
+          folder === home ? `${data}/replay` : `${folder}/.gleitzeit/replay`,
+          (text) => Result.succeed(SettingText.expand(text, home))
+        )
+      },
       folder,
       data,
       unused: sources.flatMap(({ unused = [] }) => unused)
@@ -150,7 +192,8 @@ export const showStore = (store: StoreUrl): string =>
 
 const defaults: { readonly [name: string]: Entry } = {
   python: {},
-  ollama: { options: { endpoint: { value: "http://127.0.0.1:11434", from: "default" } } }
+  ollama: { options: {} },
+  agent: {}
 }
 
 /** Those that are always there first, whoever says something of them. */

@@ -6,7 +6,17 @@
 import { Clock, Effect, type Layer } from "effect"
 import type { Failure } from "./Failure.ts"
 import * as JsonSchemaSample from "./JsonSchemaSample.ts"
-import { type ChatParams, conversation, type GenerateParams, LlmV1, type Reply } from "./LlmV1.ts"
+import {
+  type ChatParams,
+  conversation,
+  type EmbedParams,
+  type Embedding,
+  type GenerateParams,
+  LlmV1,
+  reply,
+  type Reply,
+  textsOf
+} from "./LlmV1.ts"
 import * as Provider from "./Provider.ts"
 import type { Providers } from "./Providers.ts"
 import { TaskContext } from "./TaskContext.ts"
@@ -35,7 +45,18 @@ const spec = ({ when }: Options): Provider.Spec<(typeof LlmV1)["methods"]> => ({
   handlers: {
     "llm/chat": (params) => answer("llm/chat", params),
     "llm/generate": (params) => answer("llm/generate", params),
-    "llm/complete": (params) => answer("llm/generate", params)
+    "llm/complete": (params) => answer("llm/generate", params),
+    "llm/vision": (params) => answer("llm/vision", params),
+    "llm/embeddings": vectors,
+    "llm/embed": vectors,
+    "llm/models": () =>
+      Effect.succeed({
+        models: [{ name, loaded: true, endpoints: [] }],
+        result: [name],
+        provider: name,
+        provider_id: name,
+        simulated: true
+      })
   },
   health: Effect.succeed({ status: when === "always" ? "healthy" : "degraded", details: { simulated: true } }),
   identity: () => Effect.succeed(`${name}/1`)
@@ -63,21 +84,63 @@ const answer = (method: string, params: ChatParams | GenerateParams): Effect.Eff
     const input_tokens = tokens(messages.map((message) => message.content).join("\n"))
     const output_tokens = tokens(content)
     yield* task.usage({ calls: 1, input_tokens, output_tokens })
-    const reply: Reply = {
+    return reply({
       content,
-      response: content,
       result: parsed === undefined ? content : parsed,
-      message: { role: "assistant", content },
       model: params.model ?? name,
       provider: name,
       finish_reason: short ? "length" : "stop",
-      usage: { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens },
+      usage: { input_tokens, output_tokens },
       timing: { total_ms: (yield* Clock.currentTimeMillis) - start },
+      attempts: 1,
       simulated: true,
-      warnings: ["simulated: no model was asked, and the numbers of tokens are estimates"]
-    }
-    return reply
+      warnings: [notice]
+    })
   })
+
+const notice = "simulated: no model was asked, and the numbers of tokens are estimates"
+
+/** Texts with words in common lie close. */
+const vectors = (params: EmbedParams): Effect.Effect<Embedding, never, TaskContext> =>
+  Effect.gen(function* () {
+    const task = yield* TaskContext
+    const { isList, texts } = textsOf(params)
+    const dimensions = params.dimensions ?? 64
+    const embeddings = texts.map((text) => vector(text, dimensions))
+    const [embedding = []] = embeddings
+    const input_tokens = tokens(texts.join("\n"))
+    yield* task.usage({ calls: 1, input_tokens })
+    return {
+      embedding,
+      embeddings,
+      dimensions: embedding.length,
+      result: isList ? embeddings : embedding,
+      model: params.model ?? name,
+      provider: name,
+      provider_id: name,
+      usage: { input_tokens, total_tokens: input_tokens },
+      tokens_used: input_tokens,
+      timing: { total_ms: 0 },
+      attempts: 1,
+      simulated: true,
+      warnings: [notice]
+    }
+  })
+
+/** Of length 1: each word of the text points in a few directions of its own. */
+const vector = (text: string, dimensions: number): ReadonlyArray<number> => {
+  const sums = new Float64Array(dimensions)
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+  for (const word of words.length === 0 ? [`"${text}"`] : words) {
+    for (let turn = 0; turn < 4; turn++) {
+      const place = hash(`${turn} ${word}`)
+      sums[place % dimensions] = (sums[place % dimensions] ?? 0) + (place & 0x10000 ? 1 : -1)
+    }
+  }
+  const length = Math.hypot(...sums)
+  // words may cancel each other out
+  return length === 0 ? Array.from(sums, (_, index) => (index === 0 ? 1 : 0)) : Array.from(sums, (sum) => sum / length)
+}
 
 const freeForm = { type: "object", properties: { answer: { type: "string" } } }
 

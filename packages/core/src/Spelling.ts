@@ -430,6 +430,11 @@ export const schemaWords: ReadonlySet<string> = new Set(
    $schema $id $anchor $comment contentEncoding contentMediaType`.split(/\s+/)
 )
 
+/** Methods that may also be written as if they were of another protocol: by that spelling, what is meant. */
+export const methods: ReadonlyMap<string, { readonly method: string; readonly protocol: string }> = new Map([
+  ["llm/agent", { method: "agent/run", protocol: "agent/v1" }]
+])
+
 /** Which method, in which protocol: `llm/chat` is of `llm/v1`; in `mcp/v1`, `tool.x` is `mcp/tool.x`. A text says what is wrong. */
 export const methodOf = (
   method: string,
@@ -437,6 +442,13 @@ export const methodOf = (
 ):
   | { readonly method: string; readonly protocol: string }
   | { readonly issue: string; readonly suggestion?: string } => {
+  const found = writtenMethod(method, protocol)
+  return "method" in found ? (methods.get(found.method) ?? found) : found
+}
+
+// internal
+
+const writtenMethod = (method: string, protocol: string | undefined): ReturnType<typeof methodOf> => {
   const slash = method.indexOf("/")
   const first = slash < 0 ? "" : method.slice(0, slash)
   if (protocol === undefined) {
@@ -453,8 +465,6 @@ export const methodOf = (
   if (slash < 0 || !/^[a-z][a-z0-9_-]*$/.test(first)) return { method: `${prefix}/${method}`, protocol }
   return { issue: `"${method}" is not of the protocol ${protocol}`, suggestion: `${prefix}${method.slice(slash)}` }
 }
-
-// internal
 
 const known = new WeakMap<Keys, ReadonlyMap<string, string>>()
 

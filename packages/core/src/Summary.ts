@@ -1,6 +1,6 @@
 /** What a list of runs shows of each without reading its journal. */
 import { Schema } from "effect"
-import { Usage } from "./Task.ts"
+import { Total } from "./Task.ts"
 
 /** A question somebody has to answer. */
 export const Waiting = Schema.Struct({
@@ -21,7 +21,7 @@ export const RunSummary = Schema.Struct({
   /** How many tasks have each status, and their `total`. */
   tasks: Schema.Record(Schema.String, Schema.Finite),
   waiting: Schema.Array(Waiting),
-  usage: Usage,
+  usage: Total,
   engine: Schema.String,
   /** When it wants a driver next: now while it runs, a timer's time while it waits, absent at rest. */
   due: Schema.optionalKey(Schema.Finite)

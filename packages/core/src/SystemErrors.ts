@@ -28,3 +28,20 @@ export class FileUnreadable extends Schema.TaggedError<FileUnreadable>()("FileUn
     return `${this.file}: ${this.detail}`
   }
 }
+
+/** A recorded call cannot be read, or recordings cannot be written. */
+export class RecordingUnusable extends Schema.TaggedError<RecordingUnusable>()("RecordingUnusable", {
+  file: Schema.String,
+  /** From 1, as `column`; absent where it is not about what stands in the file. */
+  line: Schema.optionalKey(Schema.Int),
+  column: Schema.optionalKey(Schema.Int),
+  issue: Schema.String
+}) {
+  override readonly name = "RECORDING_UNUSABLE"
+  readonly code = -31007
+  readonly retryable = false
+  override get message() {
+    const { column, file, issue, line } = this
+    return `${[file, line, column].filter((part) => part !== undefined).join(":")}: ${issue}`
+  }
+}

@@ -54,12 +54,53 @@ export const Usage = Schema.Struct({
 })
 export type Usage = typeof Usage.Type
 
-export const addUsage = (a: Usage | undefined, b: Usage | undefined): Usage | undefined => {
-  if (a === undefined || b === undefined) return a ?? b
-  const sum: Record<string, number> = { ...a }
-  for (const [key, value] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + value
-  return sum
+/** Counts that a call may not tell. */
+export const Counts = Schema.Literals(["input_tokens", "output_tokens", "cost_usd"])
+
+/** What several calls have used. */
+export const Total = Schema.Struct({
+  ...Usage.fields,
+  /** Counts that some of the calls do not tell: what is here of them is of the others, and all together used more. */
+  at_least: Schema.optionalKey(Schema.Array(Counts))
+})
+export type Total = typeof Total.Type
+
+/** One call tells more of what it uses. What is no number from 0 is not counted. */
+export const addUsage = (a: Total | undefined, b: Total | undefined): Total | undefined => {
+  if (b === undefined) return a
+  const sum: { -readonly [K in (typeof amounts)[number]]?: number } = {}
+  for (const key of amounts) {
+    const more = b[key]
+    const added = isAmount(more) ? more : undefined
+    if (added !== undefined || a?.[key] !== undefined) sum[key] = exact((a?.[key] ?? 0) + (added ?? 0))
+  }
+  return marked(
+    sum,
+    Counts.literals.filter((count) => a?.at_least?.includes(count) || b.at_least?.includes(count))
+  )
 }
+
+/**
+ * What some calls and others have used together. Who tells tokens and no cost, or output and no input, has used what it
+ * does not tell; who tells no tokens is taken to have used none, unless it says `at_least` of them.
+ */
+export const joinUsage = (a: Total | undefined, b: Total | undefined): Total | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  return marked(
+    addUsage(a, b) ?? {},
+    Counts.literals.filter((count) => isUnsure(a, b, count))
+  )
+}
+
+/** Of a call of a model that is over: whatever it does not tell was used, and nobody knows how much. */
+export const ofModel = (usage: Usage): Total =>
+  marked(
+    usage,
+    Counts.literals.filter((count) => !isAmount(usage[count]))
+  )
+
+/** A sum to 1e-10: the same dollars give the same, in whatever order they come. */
+export const exact = (sum: number): number => (Number.isInteger(sum) ? sum : Math.round(sum * 1e10) / 1e10)
 
 /** What a handler tells whoever watches. Not recorded. */
 export type Chunk =
@@ -80,3 +121,23 @@ export const Question = Schema.Struct({
   data: Schema.optionalKey(Schema.Json)
 })
 export type Question = typeof Question.Type
+
+// internal
+
+const amounts = ["calls", ...Counts.literals] as const
+
+const isAmount = (value: number | undefined): value is number => value !== undefined && value >= 0
+
+const marked = (sum: Total, unsure: ReadonlyArray<typeof Counts.Type>): Total =>
+  unsure.length === 0 ? sum : { ...sum, at_least: unsure }
+
+const isUnsure = (a: Total, b: Total, count: typeof Counts.Type): boolean => {
+  if (a.at_least?.includes(count) || b.at_least?.includes(count)) return true
+  return (a[count] !== undefined && isUntold(b, count)) || (b[count] !== undefined && isUntold(a, count))
+}
+
+const isUntold = (usage: Usage, count: typeof Counts.Type): boolean => {
+  if (usage[count] !== undefined || count === "output_tokens") return false
+  // an embedding has input alone
+  return usage.output_tokens !== undefined || (count === "cost_usd" && usage.input_tokens !== undefined)
+}

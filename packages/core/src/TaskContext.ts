@@ -1,7 +1,7 @@
 /** What a handler may know of the task it works for, and ask of the run while it works. */
 import { Context, type Effect, type Schema } from "effect"
 import type { Failure } from "./Failure.ts"
-import type { Chunk, Millis, Question, TaskPath, Usage } from "./Task.ts"
+import type { Chunk, Millis, Question, TaskPath, Total } from "./Task.ts"
 
 export class TaskContext extends Context.Service<
   TaskContext,
@@ -16,8 +16,8 @@ export class TaskContext extends Context.Service<
     readonly deadline?: Millis
     /** Tokens, progress, logs for whoever watches. Never waits, never fails, is not recorded. */
     readonly emit: (chunk: Chunk) => Effect.Effect<void>
-    /** Adds to what this attempt has used. Counts also when the attempt fails. */
-    readonly usage: (usage: Usage) => Effect.Effect<void>
+    /** Adds to what this attempt has used. Counts also when the attempt fails. `at_least` names what is not known. */
+    readonly usage: (usage: Total) => Effect.Effect<void>
     /** Calls a method of any provider, recorded under `key`: run again, the handler gets the recorded result. */
     readonly call: (key: string, method: string, params: Schema.Json) => Effect.Effect<Schema.Json, Failure>
     /**

@@ -220,3 +220,43 @@ export class HumanRejected extends Schema.TaggedError<HumanRejected>()("HumanRej
     return { ...(by === undefined ? {} : { by }), ...(comment === undefined ? {} : { comment }) }
   }
 }
+
+/** A model was asked for JSON, and what it said is none, or the schema does not accept it, also after it was told so. */
+export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
+  method: Schema.String,
+  issue: Schema.String,
+  /** The beginning of what the model said last. */
+  raw: Schema.String,
+  /** How often it was asked. */
+  attempts: Schema.Int
+}) {
+  override readonly name = "MODEL_OUTPUT_INVALID"
+  readonly code = -29020
+  readonly retryable = true
+  override get message() {
+    const times = this.attempts === 1 ? "" : ` (asked ${this.attempts} times)`
+    return `answer to "${this.method}": ${this.issue}${times}`
+  }
+  get data() {
+    return { raw: this.raw, attempts: this.attempts }
+  }
+}
+
+/** A model was asked for JSON, and came to a limit before it was complete. */
+export class OutputCutOff extends Schema.TaggedError<OutputCutOff>()("OutputCutOff", {
+  method: Schema.String,
+  /** Which limit, with its value where it is known. */
+  limit: Schema.String,
+  /** The beginning of what the model said. */
+  raw: Schema.String
+}) {
+  override readonly name = "MODEL_OUTPUT_CUT_OFF"
+  readonly code = -29021
+  readonly retryable = false
+  override get message() {
+    return `answer to "${this.method}": it reached ${this.limit} before its JSON was complete`
+  }
+  get data() {
+    return { limit: this.limit, raw: this.raw }
+  }
+}

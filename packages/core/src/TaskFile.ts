@@ -260,10 +260,12 @@ const readParams = (
   if (entry !== undefined && node === undefined) return undefined
   const params = node?.value ?? {}
   const { model } = defaults
-  return model === undefined || method?.startsWith("llm/") !== true || Object.hasOwn(params, "model")
-    ? params
-    : { ...params, model }
+  if (model === undefined || method === undefined || !askingForText.has(method)) return params
+  return Object.hasOwn(params, "model") ? params : { ...params, model }
 }
+
+/** Methods that ask a model for text: that of a document is for all of them. Images and embeddings need others. */
+const askingForText = new Set(["llm/chat", "llm/generate", "llm/complete", "agent/run"])
 
 /** Lines (from 1) of the params whose lines are the file's. */
 const paramLines = (given: Fields, text: string, complaints: Complaints): ReadonlyArray<readonly [string, number]> => {

@@ -21,12 +21,14 @@ import * as Retry from "./Retry.ts"
 import type { RunState } from "./RunState.ts"
 import {
   addUsage,
+  joinUsage,
   iterationPath,
   itemPath,
   type Millis,
   type Question,
   type Root,
   type TaskPath,
+  type Total,
   type Usage
 } from "./Task.ts"
 
@@ -56,7 +58,9 @@ export class TaskRun {
   /** When the first attempt began. */
   readonly started: Millis
   /** What this attempt has used. */
-  usage: Usage | undefined
+  usage: Total | undefined
+  /** Gives back what budgets hold for this attempt. */
+  release: (() => void) | undefined
   /** Chunks that this attempt has sent. */
   chunks = 0
   /** When this attempt began, on the monotonic clock, in nanoseconds. */
@@ -113,6 +117,17 @@ export class TaskRun {
     this.usage = addUsage(this.usage, usage)
   }
 
+  /** By a call of this attempt that is not recorded. */
+  loses(usage: Total | undefined): void {
+    this.usage = joinUsage(this.usage, usage)
+  }
+
+  /** What it has used is counted: budgets hold nothing back for it any more. */
+  settle(): void {
+    this.release?.()
+    this.release = undefined
+  }
+
   /** The names that references see: those of the graph, the item's and the iteration's. */
   get scope(): Scope {
     const { graph, item, loop } = this
@@ -147,7 +162,7 @@ export interface Base {
   readonly started: Millis
   readonly duration: number
   readonly attempt: number
-  readonly usage?: Usage
+  readonly usage?: Total
 }
 
 export type Verdict =

@@ -3,7 +3,7 @@
  * may stand for any part. It takes whatever the schema takes, and where draft-07 has no word for something, more.
  */
 import type { JsonSchema } from "effect"
-import { isRecord, nameOf } from "./JsonSchemaIssue.ts"
+import { isNothing, isRecord, nameOf } from "./JsonSchemaIssue.ts"
 import { keysOnly, typeWords } from "./JsonSchemaWords.ts"
 import { note } from "./Keys.ts"
 
@@ -155,7 +155,7 @@ const joined = (made: Record<string, unknown>, all: ReadonlyArray<Converted>): C
 
 /** The same, or a reference instead. */
 const opened = (schema: Converted): Converted => {
-  if (typeof schema === "boolean" || takesReference(schema)) return schema
+  if (typeof schema === "boolean" || isNothing(schema) || takesReference(schema)) return schema
   const { anyOf, type } = schema
   const types = typeof type === "string" ? [type] : Array.isArray(type) ? type.map(String) : []
   const others = Object.keys(assertions(schema))

@@ -1,20 +1,23 @@
 /**
  * A run as somebody watches it: every recorded event once and in order, whichever process drives the run, and between
- * them what is never recorded, as far as it happens in this process. A chunk never follows its attempt's recorded end.
+ * them what is never recorded, as far as it happens in this process. Chunks of an attempt come in order, a gap stands for
+ * those that are missing, and none follows its attempt's recorded end.
  */
-import { Effect, Option, Queue, Stream } from "effect"
+import { Array as Arr, Cause, Effect, type Exit, Option, type Pull, Queue, Stream } from "effect"
 import { RunNotFound, type StoreError, type WrittenByNewer } from "./Errors.ts"
 import type * as Event from "./Event.ts"
 import { unpack } from "./LargeValue.ts"
 import type { Feed, Live } from "./Live.ts"
 import * as Run from "./Run.ts"
 import type { Store, StoredEvent } from "./Store.ts"
+import type { TaskPath } from "./Task.ts"
+import { Backlog, type Gap } from "./WatchBacklog.ts"
 
 export interface Recorded {
   readonly sequence: number
   readonly event: Event.Event
 }
-export type Watched = Live | ({ readonly _tag: "Event" } & Recorded)
+export type Watched = Live | Gap | ({ readonly _tag: "Event" } & Recorded)
 export type ReadError = StoreError | RunNotFound | WrittenByNewer
 
 /** Recorded events after a sequence, to the last there is. */
@@ -22,14 +25,10 @@ export const events = (store: Store["Service"], run: string, after = 0): Stream.
   Stream.paginate(
     after,
     Effect.fnUntraced(function* (last) {
-      const found = yield* store.read(run, last, page)
+      const found = yield* read(store, run, last)
       const end = found.at(-1)
-      // nothing there: there is no such run, or it has been removed since
-      if (end === undefined && (last === 0 || (yield* store.read(run, 0, 1)).length === 0)) {
-        return yield* new RunNotFound({ run })
-      }
       const next = end === undefined || found.length < page ? Option.none<number>() : Option.some(end.sequence)
-      return [yield* Effect.forEach(found, (stored) => decode(store, run, stored)), next] as const
+      return [found, next] as const
     })
   )
 
@@ -45,40 +44,77 @@ export const state = (
     (state, { event }) => Run.fold(state, event)
   )
 
-/** From the run's beginning to its end. */
+/**
+ * From the run's beginning to its end. Whoever takes slowly slows nobody: events are read as they are asked for, and of
+ * what is not recorded no more than a backlog is kept.
+ */
 export const watch = (store: Store["Service"], feed: Feed, run: string): Stream.Stream<Watched, ReadError> =>
-  Stream.callback<Watched, ReadError>((queue) =>
+  Stream.unwrap(
     Effect.gen(function* () {
       const state = Run.empty(run)
-      /** What is not recorded and came before the events that it follows were read. */
-      let early: Array<{ readonly live: Live; readonly after: number }> = []
-      const show = (live: Live) => {
-        if ((state.tasks.get(live.task)?.attempts ?? 0) < live.attempt) Queue.offerUnsafe(queue, live)
+      const backlog = new Backlog()
+      const stirred = yield* Queue.sliding<void>(1)
+      /** Whoever takes has found nothing. It is woken once, however much comes in the same turn. */
+      let asleep = false
+      const stir = () => {
+        if (!asleep) return
+        asleep = false
+        Queue.offerUnsafe(stirred, undefined)
       }
+      /** There may be events that have not been read. */
+      let stale = false
+      /** How the news of changes have ended. */
+      let closed: Exit.Exit<void, ReadError> | undefined
+      const attempts = (task: TaskPath) => state.tasks.get(task)?.attempts ?? 0
+      const isOpen = ({ attempt, task }: Live | Gap) => attempts(task) < attempt
+
       const silence = feed.listen(run, (live, after) => {
-        if (live._tag === "Chunk" && Queue.sizeUnsafe(queue) + early.length > enough) return
-        if (early.length === 0 && after <= state.sequence) show(live)
-        else early.push({ live, after })
+        backlog.add(live, after)
+        stir()
       })
       yield* Effect.addFinalizer(() => Effect.sync(silence))
-      const catchUp = Stream.runForEach(
-        Stream.suspend(() => events(store, run, state.sequence)),
-        (found) =>
-          Effect.sync(() => {
-            Run.fold(state, found.event)
-            Queue.offerUnsafe(queue, { _tag: "Event", ...found })
-            const due = early.findIndex(({ after }) => after > state.sequence)
-            const now = early.splice(0, due < 0 ? early.length : due)
-            for (const { live } of now) show(live)
-          })
-      )
       yield* store.changes(run).pipe(
-        Stream.buffer({ capacity: 1, strategy: "sliding" }),
-        Stream.mapEffect(() => catchUp),
-        Stream.takeUntil(() => Run.isOver(state.status)),
-        Stream.runDrain
+        Stream.runForEach(() =>
+          Effect.sync(() => {
+            stale = true
+            stir()
+          })
+        ),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            closed = exit
+            stir()
+          })
+        ),
+        Effect.forkScoped({ startImmediately: true })
       )
-      yield* Queue.end(queue)
+
+      const catchUp = Effect.fnUntraced(function* (seen: Array<Watched>) {
+        stale = false
+        const found = yield* read(store, run, state.sequence)
+        if (found.length === page) stale = true
+        for (const recorded of found) {
+          backlog.take(state.sequence, isOpen, (live) => seen.push(live))
+          Run.fold(state, recorded.event)
+          if ("task" in recorded.event) backlog.forget(recorded.event.task, attempts(recorded.event.task))
+          seen.push({ _tag: "Event", ...recorded })
+        }
+      })
+
+      const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Watched>, ReadError> = Effect.gen(function* () {
+        while (true) {
+          const seen: Array<Watched> = []
+          if (stale) yield* catchUp(seen)
+          backlog.take(state.sequence, isOpen, (live) => seen.push(live))
+          if (Arr.isArrayNonEmpty(seen)) return seen
+          if (stale) continue
+          if (Run.isOver(state.status)) return yield* Cause.done()
+          if (closed !== undefined) return yield* Effect.andThen(closed, Cause.done())
+          asleep = true
+          yield* Queue.take(stirred)
+        }
+      })
+      return Stream.fromPull(Effect.succeed(pull))
     })
   )
 
@@ -86,8 +122,16 @@ export const watch = (store: Store["Service"], feed: Feed, run: string): Stream.
 
 /** Events a read. */
 const page = 1000
-/** Elements that a slow watcher may leave lying before chunks are dropped. */
-const enough = 1000
+
+/** The next events after a sequence, as many as a read gives. */
+const read = Effect.fnUntraced(function* (store: Store["Service"], run: string, after: number) {
+  const found = yield* store.read(run, after, page)
+  // nothing there: there is no such run, or it has been removed since
+  if (found.length === 0 && (after === 0 || (yield* store.read(run, 0, 1)).length === 0)) {
+    return yield* new RunNotFound({ run })
+  }
+  return yield* Effect.forEach(found, (stored) => decode(store, run, stored))
+})
 
 const decode = (store: Store["Service"], run: string, stored: StoredEvent) =>
   Effect.map(unpack(store, run, stored), (event): Recorded => ({ sequence: stored.sequence, event }))

@@ -114,16 +114,28 @@ const calls = (methods: ReadonlyArray<Known>): JsonSchema.JsonSchema => {
     {
       properties: { protocol: { enum: protocols } },
       allOf: protocols.map((protocol) => {
-        const own = methods.filter(({ contract }) => contract.protocol === protocol)
+        const own = methods.filter((known) => namesIn(protocol, known).length > 0)
         return Keys.when(
           { properties: { protocol: { const: protocol } } },
-          called(own, ({ contract: { method }, short }) => (short === undefined ? [method] : [method, short]))
+          called(own, (known) => namesIn(protocol, known))
         )
       })
     },
-    called(inferred, ({ contract: { method } }) => [method])
+    called(inferred, ({ contract: { method } }) => [method, ...otherNames(method)])
   )
 }
+
+/** What a method is called beside a protocol, if it is called there at all. */
+const namesIn = (protocol: string, { contract, short }: Known): ReadonlyArray<string> => {
+  if (contract.protocol === protocol) return short === undefined ? [contract.method] : [contract.method, short]
+  const prefix = protocol.slice(0, protocol.indexOf("/") + 1)
+  return otherNames(contract.method).flatMap((name) =>
+    name.startsWith(prefix) ? [name, name.slice(prefix.length)] : []
+  )
+}
+
+const otherNames = (method: string): ReadonlyArray<string> =>
+  [...Spelling.methods].flatMap(([name, meant]) => (meant.method === method ? [name] : []))
 
 const called = (
   methods: ReadonlyArray<Known>,

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Ledger } from "../src/Budget.ts"
+import { type Hold, Ledger } from "../src/Budget.ts"
 import * as BuiltIn from "../src/BuiltIn.ts"
 import { TaskExecutionFailed } from "../src/Errors.ts"
 import * as Executor from "../src/Executor.ts"
@@ -14,6 +14,7 @@ import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as Providers from "../src/Providers.ts"
 import * as Secrets from "../src/Secrets.ts"
+import type { Usage } from "../src/Task.ts"
 import { TaskContext } from "../src/TaskContext.ts"
 import { Choices, Numbers } from "./Choices.ts"
 import { told, workflow } from "./harness.ts"
@@ -48,9 +49,9 @@ const meter = () => {
     Effect.succeed({
       name: "meter",
       identity: () => Effect.succeed("one"),
-      estimate: (_: string, given: Schema.Json) => {
+      estimate: (method: string, given: Schema.Json) => {
         const { estimate } = decode(given)
-        return Effect.succeed(estimate === undefined ? {} : { output_tokens: estimate })
+        return Effect.succeed(estimate === undefined || method === "meter/agent" ? {} : { output_tokens: estimate })
       },
       handlers: {
         "meter/use": ({ fails = 0, takes = 0, tokens = 0 }) =>
@@ -99,47 +100,65 @@ const recorded = (run: string) =>
 
 const tokens = (output_tokens: number) => ({ output_tokens })
 
+/** A call that says what it uses at most, and so far has used what it is told. */
+const call = (estimate: Usage = {}, soFar?: Usage): Hold => ({ estimate, soFar: () => soFar })
+
 describe("a ledger", () => {
   it("has room up to its limit and no further", () => {
     const ledger = new Ledger({ calls: 2 })
-    assert.isUndefined(ledger.reserve({}, {}, 0))
+    const [a, b] = [call(), call()]
+    assert.isUndefined(ledger.reserve({}, a, 0))
     assert.isTrue(ledger.isHolding)
-    assert.isUndefined(ledger.reserve({}, {}, 0))
-    assert.deepStrictEqual(ledger.reserve({}, {}, 0), { limit: "calls", used: 0, of: 2 })
-    ledger.settle({})
-    assert.isUndefined(ledger.reserve({}, {}, 0))
-    ledger.settle({})
-    ledger.settle({})
+    assert.isUndefined(ledger.reserve({}, b, 0))
+    assert.deepStrictEqual(ledger.reserve({}, call(), 0), { limit: "calls", used: 0, of: 2 })
+    ledger.settle(a)
+    assert.isUndefined(ledger.reserve({}, a, 0))
+    ledger.settle(a)
+    ledger.settle(b)
     assert.isFalse(ledger.isHolding)
-    assert.deepStrictEqual(ledger.reserve({ calls: 2 }, {}, 0), { limit: "calls", used: 2, of: 2 })
+    assert.deepStrictEqual(ledger.reserve({ calls: 2 }, call(), 0), { limit: "calls", used: 2, of: 2 })
   })
 
   it("counts input and output together, and only what it has a limit for", () => {
     const ledger = new Ledger({ tokens: 10 })
     const used = { input_tokens: 4, output_tokens: 3, calls: 99, cost_usd: 99 }
-    assert.isUndefined(ledger.reserve(used, { input_tokens: 1, output_tokens: 2 }, 0))
-    ledger.settle({ input_tokens: 1, output_tokens: 2 })
-    assert.deepStrictEqual(ledger.reserve(used, tokens(4), 0), { limit: "tokens", used: 7, of: 10 })
+    const first = call({ input_tokens: 1, output_tokens: 2 })
+    assert.isUndefined(ledger.reserve(used, first, 0))
+    ledger.settle(first)
+    assert.deepStrictEqual(ledger.reserve(used, call(tokens(4)), 0), { limit: "tokens", used: 7, of: 10 })
   })
 
   it("lets a call of unknown size begin while anything is left", () => {
     const ledger = new Ledger({ tokens: 10 })
-    assert.isUndefined(ledger.reserve(tokens(9), {}, 0))
-    assert.deepStrictEqual(ledger.reserve(tokens(10), {}, 0), { limit: "tokens", used: 10, of: 10 })
+    assert.isUndefined(ledger.reserve(tokens(9), call(), 0))
+    assert.deepStrictEqual(ledger.reserve(tokens(10), call(), 0), { limit: "tokens", used: 10, of: 10 })
+  })
+
+  it("counts what a call under way has used beyond what it said", () => {
+    const ledger = new Ledger({ tokens: 10 })
+    assert.isUndefined(ledger.reserve({}, call(tokens(2), tokens(7)), 0))
+    assert.isUndefined(ledger.reserve({}, call(tokens(3)), 0))
+    assert.deepStrictEqual(ledger.reserve({}, call(tokens(1)), 0), { limit: "tokens", used: 7, of: 10 })
+  })
+
+  it("has room for a cost that fits to the cent, however its parts are added up", () => {
+    const ledger = new Ledger({ cost_usd: 0.3 })
+    assert.isUndefined(ledger.reserve({ cost_usd: 0.1 }, call({ cost_usd: 0.2 }), 0))
+    assert.isDefined(ledger.reserve({ cost_usd: 0.1 }, call({ cost_usd: 0.000001 }), 0))
   })
 
   it("holds nothing back of a call that it refuses", () => {
     const ledger = new Ledger({ calls: 9, tokens: 5 })
-    assert.isDefined(ledger.reserve({}, tokens(6), 0))
+    assert.isDefined(ledger.reserve({}, call(tokens(6)), 0))
     assert.isFalse(ledger.isHolding)
-    assert.isUndefined(ledger.reserve({}, tokens(5), 0))
+    assert.isUndefined(ledger.reserve({}, call(tokens(5)), 0))
   })
 
   it("has no room once its time is up", () => {
     const ledger = new Ledger({ duration: 1000 })
-    assert.isUndefined(ledger.reserve({}, {}, 0))
+    assert.isUndefined(ledger.reserve({}, call(), 0))
     ledger.overtime = 1000
-    assert.deepStrictEqual(ledger.reserve({}, {}, 0), { limit: "duration", used: 1000, of: 1000 })
+    assert.deepStrictEqual(ledger.reserve({}, call(), 0), { limit: "duration", used: 1000, of: 1000 })
   })
 
   it("says of which limits four fifths are used", () => {
@@ -158,19 +177,23 @@ describe("a ledger", () => {
       const choices = new Choices(given.numbers)
       const limits = { calls: 1 + choices.below(8), tokens: 1 + choices.below(40) }
       const ledger = new Ledger(limits)
-      const under: Array<number> = []
+      const under: Array<Hold> = []
       let used = { calls: 0, output_tokens: 0 }
       for (let step = 0; step < given.numbers.length; step++) {
         if (under.length > 0 && choices.once(2)) {
-          const estimate = choices.take(under)
-          used = { calls: used.calls + 1, output_tokens: used.output_tokens + choices.below(estimate + 1) }
-          ledger.settle(tokens(estimate))
+          const hold = choices.take(under)
+          const most = hold.estimate.output_tokens ?? 0
+          used = { calls: used.calls + 1, output_tokens: used.output_tokens + choices.below(most + 1) }
+          ledger.settle(hold)
         } else {
-          const estimate = choices.below(12)
-          if (ledger.reserve(used, tokens(estimate), 0) === undefined) under.push(estimate)
+          const hold = call(tokens(choices.below(12)))
+          if (ledger.reserve(used, hold, 0) === undefined) under.push(hold)
         }
         assert.isAtMost(used.calls + under.length, limits.calls)
-        assert.isAtMost(used.output_tokens + under.reduce((a, b) => a + b, 0), limits.tokens)
+        assert.isAtMost(
+          used.output_tokens + under.reduce((a, { estimate }) => a + (estimate.output_tokens ?? 0), 0),
+          limits.tokens
+        )
         assert.strictEqual(ledger.isHolding, under.length > 0)
       }
     }
@@ -205,6 +228,26 @@ inputs: { items: {} }
       assert.deepStrictEqual([over.status, over.usage], ["completed", { calls: 40, output_tokens: 160 }])
     }).pipe(Effect.provide(engine))
   )
+
+  it.effect("is not exceeded by calls that many handlers make while what others used is being recorded", () => {
+    const { engine, seen } = meter()
+    return Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      const rested = yield* running(
+        gleitzeit.run(
+          workflow(`
+name: agents
+max_concurrency: 20
+budget: { tokens: 300 }
+tasks: [{ id: w, method: meter/agent, foreach: "\${inputs.items}", params: { calls: 9, tokens: 10, estimate: 10 } }]
+inputs: { items: {} }
+`),
+          { inputs: { items: Array.from({ length: 20 }, (_, index) => index) } }
+        )
+      )
+      assert.deepStrictEqual([rested.status, rested.usage.output_tokens, seen.tokens], ["waiting", 300, 300])
+    }).pipe(Effect.provide(engine))
+  })
 
   it.effect("warns once when four fifths are used, however many tasks follow", () =>
     Effect.gen(function* () {

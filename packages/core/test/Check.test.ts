@@ -39,7 +39,7 @@ const fixture = (file: string) => readFileSync(new URL(`fixtures/${file}`, impor
 describe("what is called", () => {
   it("is on duty, or else the nearest that is gets named", () => {
     assert.deepStrictEqual(tasks("method: llm/caht"), [
-      'f.yaml:2:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?'
+      'f.yaml:2:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate, llm/complete, llm/vision, llm/embeddings, llm/embed or llm/models, did you mean "llm/chat"?'
     ])
     assert.deepStrictEqual(tasks("method: lm/chat"), [
       'f.yaml:2:13: no provider of lm/v1 is on duty for "lm/chat" (on duty: llm/v1, python/v1, data/v1, mcp/v1), did you mean "llm/chat"?'
@@ -109,7 +109,7 @@ describe("what is called", () => {
         ].join("\n")
       ),
       [
-        'f.yaml:4:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?',
+        'f.yaml:4:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, image_path, file_path, files, directory, file_pattern, temperature, max_tokens or 10 more, did you mean "prompt"?',
         'f.yaml:5:20: `temperature`: expected a number, found "hot"',
         "f.yaml:6:14: `top_p`: expected at most 1, found 3",
         'f.yaml:8:11: llm/chat: missing "content" in `messages[0]`',
@@ -138,7 +138,7 @@ describe("what is called", () => {
       ),
       [
         "f.yaml:2:100: `stop[1]`: expected text, found 4",
-        'f.yaml:2:104: llm/chat has no param "temprature", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "temperature"?'
+        'f.yaml:2:104: llm/chat has no param "temprature", expected messages, prompt, model, system, images, image_path, file_path, files, directory, file_pattern, temperature, max_tokens or 10 more, did you mean "temperature"?'
       ]
     )
   })
@@ -709,12 +709,12 @@ describe("a document with mistakes", () => {
     const parsed = WorkflowFile.parse({ text: fixture("mistakes.yaml"), file: "mistakes.yaml" }).diagnostics
     assert.includeDeepMembers([...found], [...parsed])
     assert.deepStrictEqual(found.filter((one) => !parsed.some((other) => format(other) === format(one))).map(format), [
-      'mistakes.yaml:10:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?',
+      'mistakes.yaml:10:13: llm/v1 has no method "llm/caht", expected llm/chat, llm/generate, llm/complete, llm/vision, llm/embeddings, llm/embed or llm/models, did you mean "llm/chat"?',
       'mistakes.yaml:12:22: `until`: "done" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks',
       'mistakes.yaml:18:23: there is no task "nowhere"',
       'mistakes.yaml:32:29: ${bb.rows}: "bb" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "b"?',
       'mistakes.yaml:33:20: `temperature`: expected a number, found "hot"',
-      'mistakes.yaml:34:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?'
+      'mistakes.yaml:34:7: llm/chat has no param "promt", expected messages, prompt, model, system, images, image_path, file_path, files, directory, file_pattern, temperature, max_tokens or 10 more, did you mean "prompt"?'
     ])
   })
 
@@ -762,7 +762,7 @@ describe("a document with mistakes", () => {
     assert.deepStrictEqual(Check.check(WorkflowFile.fromValue(value), contracts).map(format).toSorted(), [
       '1:1: tasks[0].needs[0]: there is no task "c", did you mean "a"?',
       '1:1: tasks[0].params.promt: ${b.x}: "b" is neither a task nor one of inputs, env, secrets, item, index, previous, iteration, result, run, tasks, did you mean "a"?',
-      '1:1: tasks[0].params.promt: llm/chat has no param "promt", expected messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more, did you mean "prompt"?',
+      '1:1: tasks[0].params.promt: llm/chat has no param "promt", expected messages, prompt, model, system, images, image_path, file_path, files, directory, file_pattern, temperature, max_tokens or 10 more, did you mean "prompt"?',
       '1:1: tasks[0].params: llm/chat: missing "messages" or "prompt" in `params`'
     ])
     const written = {

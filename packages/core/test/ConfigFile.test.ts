@@ -34,6 +34,14 @@ describe("a configuration file", () => {
     })
   )
 
+  it.effect("says what is recorded or replayed, and where recordings lie", () =>
+    Effect.gen(function* () {
+      const { replay } = yield* load({ replay: { mode: "replay", folder: "tapes" } })
+      assert.deepStrictEqual(replay, { mode: { value: "replay", from }, folder: { value: "/work/digest/tapes", from } })
+      assert.include(yield* refused({ replay: { mode: "play" } }), "replay.mode: expected")
+    })
+  )
+
   it.effect("that is empty says nothing", () =>
     Effect.gen(function* () {
       for (const empty of [undefined, null, {}, { store: null, providers: null, files: { roots: null } }]) {
@@ -179,6 +187,18 @@ describe("a configuration file", () => {
         [{ debug: "yes" }, "debug: expected true or false, found text"],
         [{ durability: "disk" }, 'durability: expected "process" or "power", found text'],
         [{ files: { root: [] } }, 'files: unknown key "root", did you mean "roots"?'],
+        [{ price: {} }, 'unknown key "price", did you mean "prices"?'],
+        [{ prices: { tables: {} } }, 'prices: unknown key "tables", did you mean "table"?'],
+        [{ prices: { source: "genai" } }, 'prices.source: expected "genai-prices" or "none", found text'],
+        [{ prices: { table: { m: { input: 1 } } } }, 'prices.table.m: missing "output"'],
+        [
+          { prices: { table: { m: { inputs: 1, input: 1, output: 1 } } } },
+          'prices.table.m: unknown key "inputs", did you mean "input"?'
+        ],
+        [
+          { prices: { table: { m: { input: -1, output: 1 } } } },
+          "prices.table.m.input: expected at least 0, found a number"
+        ],
         [{ providers: { ollama: "http://x" } }, "providers.ollama: expected a mapping, found text"],
         [{ providers: { x: { usee: "y" } } }, 'providers.x: unknown key "usee", did you mean "use"?'],
         [
@@ -248,9 +268,17 @@ describe("a configuration file", () => {
 describe("files laid over each other", () => {
   it.effect("merge maps, each value with its own origin, and replace lists", () =>
     Effect.gen(function* () {
-      const { providers, roots, secrets } = yield* load(
-        { providers: { ollama: { models: { default: "a" }, timeout: 1 } }, files: { roots: ["/a"] } },
+      const { prices, providers, roots, secrets } = yield* load(
         {
+          providers: { ollama: { models: { default: "a" }, timeout: 1 } },
+          files: { roots: ["/a"] },
+          prices: { table: { "gpt-4o": { input: 1, output: 2 } } }
+        },
+        {
+          prices: {
+            source: "none",
+            table: { "gpt-4o": { input: 3, output: 4, cache_read: 1 }, "my-*": { input: 5, output: 6 } }
+          },
           providers: { ollama: { models: { default: "b", vision: "c" }, max_retries: 2 }, mine: { use: "@acme/mine" } },
           files: { roots: ["/b"] },
           secrets: { KEY: { env: "X" } }
@@ -259,11 +287,17 @@ describe("files laid over each other", () => {
       assert.deepStrictEqual(providers["ollama"]?.options, {
         models: { value: { default: "a", vision: "c" }, from: `${from}, ~/config.yaml` },
         timeout: { value: 1, from },
-        max_retries: { value: 2, from: "~/config.yaml" },
-        endpoint: { value: "http://127.0.0.1:11434", from: "default" }
+        max_retries: { value: 2, from: "~/config.yaml" }
       })
       assert.deepStrictEqual(providers["mine"]?.use, { value: "@acme/mine", from: "~/config.yaml" })
       assert.deepStrictEqual(roots, { value: ["/a"], from })
+      assert.deepStrictEqual(prices, {
+        source: { value: "none", from: "~/config.yaml" },
+        table: {
+          "gpt-4o": { value: { input: 1, output: 2 }, from },
+          "my-*": { value: { input: 5, output: 6 }, from: "~/config.yaml" }
+        }
+      })
       assert.deepStrictEqual(secrets["KEY"], { value: { env: "X" }, from: "~/config.yaml" })
     })
   )

@@ -69,6 +69,14 @@ describe("a path inside the workflow's folder", () => {
 })
 
 describe("a path outside", () => {
+  it.effect("is refused with each folder that may be read named once", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const { detail } = yield* refusal(base, "../outside.txt", { roots: [join(base, "project"), "."] })
+      assert.include(detail, `(${join(base, "project")}, ${resolve(".")})`)
+    })
+  )
+
   it.effect("is refused, however it is written", () =>
     Effect.gen(function* () {
       const base = yield* folder
@@ -215,11 +223,27 @@ describe("the hash of a file", () => {
     })
   )
 
-  it.live("is none of a folder, a device or nothing", () =>
+  it.live("of a folder is of the files in it, by name and content, whatever else lies there", () =>
+    Effect.gen(function* () {
+      const base = join(yield* folder, "documents")
+      mkdirSync(join(base, "deeper"), { recursive: true })
+      const put = (name: string, text: string) => writeFileSync(join(base, name), text)
+      put("a.txt", "one")
+      const first = yield* hashOf(base)
+      put("deeper/b.txt", "not in it")
+      symlinkSync("/etc/hostname", join(base, "link"))
+      assert.strictEqual(yield* hashOf(base), first)
+      put("a.txt", "two")
+      const second = yield* hashOf(base)
+      put("b.txt", "")
+      assert.strictEqual(new Set([first, second, yield* hashOf(base)]).size, 3)
+    })
+  )
+
+  it.live("is none of a device or nothing", () =>
     Effect.gen(function* () {
       const base = yield* folder
       const reason = (path: string) => Effect.map(Effect.flip(hashOf(path)), ({ reason }) => reason)
-      assert.strictEqual(yield* reason(join(base, "project")), "unreadable")
       assert.strictEqual(yield* reason("/dev/zero"), "unreadable")
       assert.strictEqual(yield* reason(join(base, "gone")), "missing")
     })

@@ -39,6 +39,13 @@ describe("check", () => {
     for (const [schema, value, message] of cases) assert.deepStrictEqual(issues(schema, value), [` | ${message}`])
   })
 
+  it("does not wait for what a string will be where nothing fits", () => {
+    const schema = { properties: { here: {}, gone: { not: {}, description: "Not here: look there." } } }
+    for (const value of ["${a}", ["${a}"], { b: "${a}" }]) {
+      assert.deepStrictEqual(issues(schema, { here: value, gone: value }, { open }), ["gone | Not here: look there."])
+    }
+  })
+
   it("refuses a property that its schema rules out", () => {
     const schema = { properties: { a: false, b: true }, patternProperties: { "^x": false } }
     assert.deepStrictEqual(issues(schema, { a: 1 }), ['a | "a" is not known here, expected b | b'])

@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { marks } from "../src/Contract.ts"
-import { conversation, LlmV1 } from "../src/LlmV1.ts"
+import { conversation, LlmV1, reply, textsOf } from "../src/LlmV1.ts"
+import type { Method } from "../src/Method.ts"
 import * as Protocol from "../src/Protocol.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
-const decode = (params: unknown) =>
-  Schema.decodeUnknownResult(Schema.toCodecJson(LlmV1.methods["llm/chat"].params))(params, strict)
+const decodeAs =
+  <A>({ params }: { readonly params: Schema.Codec<A, unknown> }) =>
+  (given: unknown) =>
+    Schema.decodeUnknownResult(Schema.toCodecJson(params))(given, strict)
+const decode = decodeAs(LlmV1.methods["llm/chat"])
+const decodeVision = decodeAs(LlmV1.methods["llm/vision"])
+const decodeEmbed = decodeAs(LlmV1.methods["llm/embeddings"])
 
 const issue = (params: unknown) => {
   const decoded = decode(params)
@@ -15,15 +21,10 @@ const issue = (params: unknown) => {
 
 describe("llm/v1", () => {
   it("holds examples that match its own schemas", () => {
-    for (const { examples, params, result } of Object.values<(typeof LlmV1.methods)["llm/chat" | "llm/generate"]>(
-      LlmV1.methods
-    )) {
+    for (const { examples, params, result } of Object.values<Method>(LlmV1.methods)) {
       assert.isNotEmpty(examples)
       for (const example of examples) {
-        Schema.decodeUnknownSync(Schema.toCodecJson<Schema.Top & { readonly DecodingServices: never }>(params))(
-          example.params,
-          strict
-        )
+        Schema.decodeUnknownSync(Schema.toCodecJson(params))(example.params, strict)
         Schema.decodeUnknownSync(Schema.toCodecJson(result))(example.result, strict)
       }
     }
@@ -66,13 +67,98 @@ describe("llm/v1", () => {
   })
 
   it("marks models and files", () => {
+    const text = {
+      model: "model",
+      images: "file",
+      image_path: "file",
+      file_path: "file",
+      files: "file",
+      directory: "file"
+    }
+    const expected: { readonly [method: string]: { readonly [param: string]: string } } = {
+      "llm/embeddings": { model: "model" },
+      "llm/embed": { model: "model" },
+      "llm/models": {}
+    }
     for (const contract of Protocol.contracts(LlmV1)) {
-      assert.deepStrictEqual(Object.fromEntries([...marks(contract)].map(([name, { kind }]) => [name, kind])), {
-        model: "model",
-        images: "file",
-        file_path: "file",
-        files: "file"
-      })
+      const found = Object.fromEntries([...marks(contract)].map(([name, { kind }]) => [name, kind]))
+      assert.deepStrictEqual(found, expected[contract.method] ?? text, contract.method)
+    }
+  })
+
+  it("says where caching, streaming and tools belong", () => {
+    for (const [name, words] of [
+      ["cache", "key of the task"],
+      ["stream", "--watch"],
+      ["tools", "agent/run"],
+      ["tool_choice", "agent/run"],
+      ["batch_mode", "foreach"]
+    ] as const) {
+      for (const value of [true, [], null]) assert.include(issue({ prompt: "a", [name]: value }), words)
+    }
+  })
+
+  it("wants something to look at for llm/vision", () => {
+    for (const params of [
+      { prompt: "a", images: ["a.png"] },
+      { prompt: "a", image_path: "a.png" },
+      { prompt: "a", directory: "images", file_pattern: "*.png" },
+      { messages: [{ content: "a", images: ["data:image/png;base64,AA=="] }] }
+    ]) {
+      assert.isTrue(Result.isSuccess(decodeVision(params)), JSON.stringify(params))
+    }
+    for (const params of [{ prompt: "a" }, { messages: [{ content: "a" }] }, { prompt: "a", messages: [] }]) {
+      const decoded = decodeVision(params)
+      assert.include(Result.isFailure(decoded) ? decoded.failure.message : "", "needs an image")
+    }
+    assert.isTrue(Result.isFailure(decodeVision({ images: ["a.png"] })))
+  })
+
+  it("takes the texts of an embedding by any of four names, and just one", () => {
+    for (const [params, expected] of [
+      [{ text: "a" }, { texts: ["a"], isList: false }],
+      [{ prompt: { a: 1 } }, { texts: [`{"a":1}`], isList: false }],
+      [{ input: "a" }, { texts: ["a"], isList: false }],
+      [{ input: ["a", "b"] }, { texts: ["a", "b"], isList: true }],
+      [{ texts: ["a", 1] }, { texts: ["a", "1"], isList: true }],
+      [{ texts: [] }, { texts: [], isList: true }]
+    ] as const) {
+      assert.deepStrictEqual(textsOf(Result.getOrThrow(decodeEmbed(params))), expected)
+    }
+    for (const params of [{}, { text: "a", input: "b" }, { texts: ["a"], prompt: "b" }]) {
+      const decoded = decodeEmbed(params)
+      assert.include(Result.isFailure(decoded) ? decoded.failure.message : "", "just one of `text`")
+    }
+  })
+
+  it("makes a reply of what is known, and leaves out what is not", () => {
+    const about = { content: "a", model: "m", provider: "p", timing: { total_ms: 1 } }
+    assert.deepStrictEqual(reply({ ...about, result: null, usage: { input_tokens: 1, output_tokens: 2 } }), {
+      content: "a",
+      response: "a",
+      result: null,
+      role: "assistant",
+      message: { role: "assistant", content: "a" },
+      model: "m",
+      provider: "p",
+      provider_id: "p",
+      finish_reason: "stop",
+      usage: { input_tokens: 1, output_tokens: 2, total_tokens: 3 },
+      tokens_used: 3,
+      timing: { total_ms: 1 }
+    })
+    const unknown = reply({ ...about, reasoning: "hm", usage: { input_tokens: 1 } })
+    assert.deepStrictEqual(unknown.usage, { input_tokens: 1 })
+    assert.notProperty(unknown, "tokens_used")
+    assert.strictEqual(unknown.result, "a")
+    assert.strictEqual(unknown.message.reasoning, "hm")
+  })
+
+  it("says what each field of its results means", () => {
+    for (const { method, result } of Protocol.contracts(LlmV1)) {
+      for (const [name, field] of Object.entries(result["properties"] ?? {})) {
+        assert.match(String(Reflect.get(Object(field), "description")), /\.$/, `${method}: ${name}`)
+      }
     }
   })
 

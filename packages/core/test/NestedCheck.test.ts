@@ -150,9 +150,9 @@ describe("inside a nested workflow", () => {
     const messages = (file: string, line: number, column: number) => {
       const at = (lines: number, columns: number) => `${file}:${line + lines}:${column + columns}: `
       const params =
-        "messages, prompt, model, system, images, file_path, files, temperature, max_tokens, top_p, top_k, seed or 6 more"
+        "messages, prompt, model, system, images, image_path, file_path, files, directory, file_pattern, temperature, max_tokens or 10 more"
       return [
-        `${at(1, 21)}llm/v1 has no method "llm/caht", expected llm/chat, llm/generate or llm/complete, did you mean "llm/chat"?`,
+        `${at(1, 21)}llm/v1 has no method "llm/caht", expected llm/chat, llm/generate, llm/complete, llm/vision, llm/embeddings, llm/embed or llm/models, did you mean "llm/chat"?`,
         `${at(1, 39)}there is no task "outer"`,
         `${at(2, 41)}llm/chat has no param "promt", expected ${params}, did you mean "prompt"?`,
         `${at(3, 41)}tasks wait for each other in a circle: c -> d -> c`,

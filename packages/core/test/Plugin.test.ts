@@ -432,6 +432,20 @@ describe("plug-ins on duty", () => {
     })
   )
 
+  it.effect("begins with what its layer was given, whoever asks first", () =>
+    Effect.gen(function* () {
+      const Port = Context.Reference<string>("test/Port", { defaultValue: () => "nowhere" })
+      const at = made(() =>
+        Effect.flatMap(Port, (port) =>
+          Provider.make(TideV1, { name: "low", handlers: { "tide/next": () => Effect.succeed({ at: port }) } })
+        )
+      )
+      const providers = yield* Effect.provideService(onDuty({ low: at }), Port, "Brest")
+      const called = (yield* providers.choose("tide/next", {})).call("tide/next", { port: "x" })
+      assert.deepStrictEqual(yield* Effect.provideContext(called, context), { at: "Brest" })
+    })
+  )
+
   it.effect("with known contracts is not started by being asked for them", () =>
     Effect.gen(function* () {
       const load = Effect.die(new Error("loaded"))

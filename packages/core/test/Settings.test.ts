@@ -30,13 +30,19 @@ describe("Settings", () => {
         providers: {
           ollama: {
             use: { value: "ollama", from: "default" },
-            options: { endpoint: { value: "http://127.0.0.1:11434", from: "default" } }
+            options: {}
           },
-          python: { use: { value: "python", from: "default" }, options: {} }
+          python: { use: { value: "python", from: "default" }, options: {} },
+          agent: { use: { value: "agent", from: "default" }, options: {} }
         },
         stores: {},
         secrets: {},
         roots: { value: [], from: "default" },
+        prices: { source: { value: "genai-prices", from: "default" }, table: {} },
+        replay: {
+          mode: { value: "off", from: "default" },
+          folder: { value: "/work/digest/.gleitzeit/replay", from: "default" }
+        },
         folder: "/work/digest",
         data: "/home/ada/.local/share/gleitzeit",
         unused: []
@@ -183,6 +189,20 @@ describe("Settings", () => {
         value: "http://b:1",
         from: "GLEITZEIT_OLLAMA_URL"
       })
+    })
+  )
+
+  it.effect("recordings lie where a variable says, and never in a folder that means something else", () =>
+    Effect.gen(function* () {
+      const env = { GLEITZEIT_REPLAY: "auto", GLEITZEIT_REPLAY_DIR: "~/tapes" }
+      assert.deepStrictEqual((yield* load(env)).replay, {
+        mode: { value: "auto", from: "GLEITZEIT_REPLAY" },
+        folder: { value: "/home/ada/tapes", from: "GLEITZEIT_REPLAY_DIR" }
+      })
+      const { replay } = yield* load({}, {}, { ...machine, folder: machine.home })
+      assert.strictEqual(replay.folder.value, "/home/ada/.local/share/gleitzeit/replay")
+      const expected = 'GLEITZEIT_REPLAY: expected off, record, replay or auto, not "play"'
+      assert.strictEqual(yield* refused({ GLEITZEIT_REPLAY: "play" }), expected)
     })
   )
 

@@ -2,7 +2,7 @@ import { Validator } from "@cfworker/json-schema"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { type Reply, LlmV1 } from "../src/LlmV1.ts"
+import { type Embedding, type Models, type Reply, LlmV1 } from "../src/LlmV1.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProvidersModule from "../src/Providers.ts"
 import * as Simulator from "../src/Simulator.ts"
@@ -27,9 +27,12 @@ const call = Effect.fnUntraced(function* (method: string, params: Schema.Json) {
       suspend: () => Effect.die("not used")
     })
   )
-  // Safe: `call` has encoded it with the schema of `Reply`.
-  return { reply: result as Reply, chunks, used }
+  // Safe: `call` has encoded it with the schema of the method's result.
+  return { result, reply: result as Reply, chunks, used }
 })
+
+const embed = (params: Schema.Json) =>
+  Effect.map(call("llm/embeddings", params), ({ result, used }) => ({ ...(result as Embedding), used }))
 
 const chat = (params: Schema.Json) => Effect.map(call("llm/chat", params), ({ reply }) => reply)
 
@@ -108,6 +111,54 @@ describe("Simulator", () => {
     Effect.gen(function* () {
       const params = { prompt: "Roses are red" }
       assert.deepStrictEqual((yield* call("llm/complete", params)).reply, (yield* call("llm/generate", params)).reply)
+    })
+  )
+
+  it.effect("answers llm/vision", () =>
+    Effect.gen(function* () {
+      const { reply } = yield* call("llm/vision", { prompt: "Describe the picture", images: ["/a.png"] })
+      assert.match(reply.content, /picture/)
+    })
+  )
+
+  it.effect("gives the same text the same vector of length 1", () =>
+    Effect.gen(function* () {
+      const { dimensions, embedding, embeddings, result, simulated, used } = yield* embed({
+        texts: ["cats and dogs", "dogs and cats", "quantum physics", "", "!"],
+        dimensions: 48
+      })
+      assert.strictEqual(dimensions, 48)
+      assert.isTrue(simulated)
+      assert.deepStrictEqual(result, embeddings)
+      assert.deepStrictEqual(embedding, embeddings[0])
+      for (const vector of embeddings) {
+        assert.lengthOf(vector, 48)
+        assert.closeTo(Math.hypot(...vector), 1, 1e-9)
+      }
+      assert.deepStrictEqual(embeddings[1], embedding)
+      assert.notDeepEqual(embeddings[2], embedding)
+      assert.deepStrictEqual(
+        used.map(({ calls }) => calls),
+        [1]
+      )
+      const alone = yield* embed({ text: "cats and dogs", dimensions: 48 })
+      assert.deepStrictEqual(alone.result, embedding)
+    })
+  )
+
+  it.effect("puts texts with words in common closer than others", () =>
+    Effect.gen(function* () {
+      const { embeddings } = yield* embed({ texts: ["the red fox runs", "a red fox sleeps", "prices fell in March"] })
+      const near = (a: number, b: number) =>
+        (embeddings[a] ?? []).reduce((sum, value, index) => sum + value * (embeddings[b]?.[index] ?? 0), 0)
+      assert.isAbove(near(0, 1), near(0, 2))
+    })
+  )
+
+  it.effect("lists itself as the only model", () =>
+    Effect.gen(function* () {
+      const { result } = yield* call("llm/models", {})
+      assert.deepStrictEqual((result as Models).result, ["simulator"])
     })
   )
 

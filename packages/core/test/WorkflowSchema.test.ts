@@ -393,6 +393,13 @@ describe("params", () => {
     assert.deepStrictEqual(Object.keys(Object(made["definitions"])), names)
   })
 
+  it("take no reference where nothing fits", () => {
+    const chat = Protocol.contracts(LlmV1).find(({ method }) => method === "llm/chat")
+    const validator = new Validator(TemplateSchema.make(chat?.params ?? {}, "#/definitions/x"), "7")
+    assert.isTrue(validator.validate({ prompt: "${a}", model: "${b}" }).valid)
+    assert.isFalse(validator.validate({ prompt: "${a}", tools: "${b}" }).valid)
+  })
+
   it("are text where a method takes code", () => {
     const params = TemplateSchema.make(Protocol.contracts(PythonV1)[0]?.params ?? {}, "#/definitions/x")
     assert.strictEqual(JSON.stringify(params).includes("segments"), false)

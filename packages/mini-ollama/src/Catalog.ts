@@ -6,6 +6,8 @@ export interface Model {
   readonly name: string
   /** Default `completion` and `tools`. */
   readonly capabilities?: ReadonlyArray<"completion" | "tools" | "vision" | "thinking" | "embedding">
+  /** Tokens for which it was made. Default 131072. */
+  readonly context?: number
 }
 
 export const standard: ReadonlyArray<Model> = [
@@ -34,16 +36,34 @@ export const summary = (model: Model) => ({
   capabilities: capabilities(model)
 })
 
-/** An entry of `/api/ps`. */
-export const running = (model: Model) => ({
+/** Tokens that fit where a request does not say. */
+export const usualContext = 4096
+
+/** The context with which a request finds the model loaded. */
+export const contextFor = ({ context = trained }: Model, wished = usualContext): number => Math.min(wished, context)
+
+/** Milliseconds for which a model stays: a number is seconds, below 0 for ever. Default five minutes. */
+export const stays = (keepAlive: string | number = "5m"): number => {
+  const milliseconds =
+    typeof keepAlive === "number"
+      ? keepAlive * 1000
+      : [...keepAlive.matchAll(/(-?[\d.]+)(ms|s|m|h)?/gu)].reduce(
+          (sum, [, amount, unit = "s"]) => sum + Number(amount) * (units[unit] ?? 0),
+          0
+        )
+  return milliseconds < 0 ? Infinity : milliseconds
+}
+
+/** An entry of `/api/ps`. `expires`: milliseconds, `Infinity` for never. */
+export const running = (model: Model, context: number, expires: number) => ({
   name: fullName(model.name),
   model: fullName(model.name),
   size: 2_000_000_000,
   digest: digest(model),
   details,
-  expires_at: "2026-01-01T00:05:00Z",
+  expires_at: expires < latest ? new Date(expires).toISOString() : "2318-01-01T00:00:00Z",
   size_vram: 0,
-  context_length: 4096
+  context_length: context
 })
 
 /** The body of `/api/show`. */
@@ -53,7 +73,7 @@ export const description = (model: Model) => ({
   parameters: "",
   template: "{{ .Prompt }}",
   details,
-  model_info: { "general.architecture": "llama", "llama.context_length": 4096 },
+  model_info: { "general.architecture": "llama", "llama.context_length": model.context ?? trained },
   capabilities: capabilities(model),
   modified_at: someTime
 })
@@ -62,6 +82,13 @@ export const description = (model: Model) => ({
 export const someTime = "2026-01-01T00:00:00Z"
 
 // internal
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+const trained = 131_072
+
+/** Nothing stays longer than until the year 2318; Ollama says so of what stays for ever. */
+const latest = Date.UTC(2318)
 
 const details = {
   parent_model: "",

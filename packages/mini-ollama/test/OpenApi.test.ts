@@ -1,6 +1,6 @@
 /** The bodies are what Ollama's own description of its API says, where that description lies beside the project. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parse } from "yaml"
@@ -23,6 +23,8 @@ const check = (name: string, text: string, unlisted: ReadonlyArray<string> = [])
     assert.isTrue(key in properties || unlisted.includes(key), `${name} has no ${key}`)
 }
 
+const lines = (text: string) => text.trim().split("\n")
+
 /** The description leaves these out of the last event of a stream; real servers send them. */
 const last = "done_reason total_duration load_duration prompt_eval_count prompt_eval_duration eval_count eval_duration"
 
@@ -43,7 +45,7 @@ describe.skipIf(!described)("MiniOllama and the description of Ollama's API", ()
       const replies = () => ({ chunks: ["a"], thinking: "hm hm" })
       for (const model of ["llama3.2", "deepseek-r1"]) {
         const text = yield* ask("chat", { model, messages }, { replies })
-        for (const line of text.trim().split("\n")) check("ChatStreamEvent", line, last.split(" "))
+        for (const line of lines(text)) check("ChatStreamEvent", line, last.split(" "))
       }
     })
   )
@@ -53,7 +55,7 @@ describe.skipIf(!described)("MiniOllama and the description of Ollama's API", ()
       check("GenerateResponse", yield* ask("generate", { model: "llama3.2", prompt: "a", stream: false }))
       check("GenerateResponse", yield* ask("generate", { model: "llama3.2" }))
       const text = yield* ask("generate", { model: "llama3.2", prompt: "a b" })
-      for (const line of text.trim().split("\n")) check("GenerateStreamEvent", line)
+      for (const line of lines(text)) check("GenerateStreamEvent", line)
     })
   )
 
@@ -66,6 +68,27 @@ describe.skipIf(!described)("MiniOllama and the description of Ollama's API", ()
       check("EmbedResponse", yield* ask("embed", { model: "nomic-embed-text", input: ["a", "b"] }))
       check("ErrorResponse", yield* ask("chat", { model: "nope", messages }))
       check("ErrorResponse", yield* ask("chat", {}))
+      check("ErrorResponse", yield* ask("generate", { model: "llama3.2", prompt: "a" }, { maxQueue: 0, parallel: 0 }))
+      check("ErrorResponse", yield* ask("pull", { model: "nope", stream: false }))
+    })
+  )
+
+  it.effect("a pull", () =>
+    Effect.gen(function* () {
+      for (const line of lines(yield* ask("pull", { model: "llama3.2" }))) check("StatusEvent", line)
+      check("StatusResponse", yield* ask("pull", { model: "llama3.2", stream: false }))
+      const [first = "", last = ""] = lines(yield* ask("pull", { model: "nope" }))
+      check("StatusEvent", first)
+      check("ErrorResponse", last)
+    })
+  )
+
+  it.effect("what goes wrong in the middle", () =>
+    Effect.gen(function* () {
+      const voice = () => Stream.concat(Stream.make("a"), Stream.fail(new Error("broken")))
+      const [first = "", last = ""] = lines(yield* ask("chat", { model: "llama3.2", messages }, { voice }))
+      check("ChatStreamEvent", first)
+      check("ErrorResponse", last)
     })
   )
 

@@ -4,8 +4,8 @@
  */
 import { Errors, type LlmV1 } from "@gleitzeit/core"
 import { Effect } from "effect"
-import { readFile, stat } from "node:fs/promises"
-import { isAbsolute } from "node:path"
+import { readdir, readFile, stat } from "node:fs/promises"
+import { isAbsolute, join } from "node:path"
 
 export interface Attachments {
   /** To be appended to the last user message; empty without files. */
@@ -13,16 +13,24 @@ export interface Attachments {
   readonly images: ReadonlyArray<Uint8Array>
 }
 
-/** Everything that `images`, `file_path` and `files` name. A file that is an image counts as one. */
-export const read = (
-  method: string,
-  { file_path, files = [], images = [] }: Pick<LlmV1.ChatParams, "file_path" | "files" | "images">
-): Effect.Effect<Attachments, Errors.InvalidParams> =>
+type Named = Pick<LlmV1.ChatParams, "directory" | "file_path" | "file_pattern" | "files" | "image_path" | "images">
+
+/** Everything that these params name. A file that is an image counts as one. */
+export const read = (method: string, params: Named): Effect.Effect<Attachments, Errors.InvalidParams> =>
   Effect.gen(function* () {
-    const pictures = yield* Effect.forEach(images, (image) => picture(method, image))
+    const { directory, file_path, file_pattern, files = [], image_path, images = [] } = params
+    const shown = [...images, ...optional(image_path)]
+    const pictures = yield* Effect.forEach(shown, (image) => picture(method, image))
+    if (directory === undefined && file_pattern !== undefined) {
+      return yield* invalid(method, "`file_pattern` says which files of `directory`, which is not given")
+    }
+    const found = directory === undefined ? [] : yield* filesIn(method, directory, file_pattern ?? "*")
     const texts: Array<string> = []
-    for (const path of [...(file_path === undefined ? [] : [file_path]), ...files]) {
+    let size = 0
+    for (const path of [...optional(file_path), ...files, ...found]) {
       const bytes = yield* content(method, path)
+      size += bytes.length
+      if (size > largest) return yield* invalid(method, `the files have more than the ${largest} bytes allowed`)
       const text = isImage(bytes) ? undefined : decoded(bytes)
       if (text !== undefined) texts.push(`\n\nFile content from ${path}:\n${text}`)
       else if (isImage(bytes)) pictures.push(bytes)
@@ -41,10 +49,64 @@ export const inline = (method: string, image: string): Effect.Effect<Uint8Array,
 
 // internal
 
-/** Bytes. */
+/** Bytes, of one file and of all together. */
 const largest = 32_000_000
 
+/** Files of a folder. */
+const most = 1000
+
 const invalid = (method: string, issue: string) => Effect.fail(new Errors.InvalidParams({ method, issue }))
+
+const optional = (path: string | undefined): ReadonlyArray<string> => (path === undefined ? [] : [path])
+
+/** In the order of their names. Links are left out: what they lead to may not be read. */
+const filesIn = (
+  method: string,
+  directory: string,
+  pattern: string
+): Effect.Effect<ReadonlyArray<string>, Errors.InvalidParams> => {
+  if (!isAbsolute(directory)) return invalid(method, `the path "${directory}" is not absolute`)
+  if (pattern.includes("/")) {
+    return invalid(method, `\`file_pattern\` "${pattern}" is a path, expected the name of a file such as *.txt`)
+  }
+  return Effect.tryPromise({
+    try: () => readdir(directory, { withFileTypes: true }),
+    catch: (cause) => unreadable(method, directory, cause)
+  }).pipe(
+    Effect.flatMap((entries) => {
+      const names = entries
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => name)
+        .filter((name) => fits(pattern, name) && (pattern.startsWith(".") || !name.startsWith(".")))
+      if (names.length === 0) return invalid(method, `no file in ${directory} has a name like "${pattern}"`)
+      if (names.length > most) {
+        const issue = `${names.length} files in ${directory} have a name like "${pattern}", more than the ${most} allowed; \`foreach\` makes a call of each`
+        return invalid(method, issue)
+      }
+      return Effect.succeed(names.toSorted().map((name) => join(directory, name)))
+    })
+  )
+}
+
+/** `*` stands for any signs, `?` for one. Takes no more than the product of both lengths: no pattern runs wild. */
+const fits = (pattern: string, name: string): boolean => {
+  const [wanted, given] = [[...pattern], [...name]]
+  let [at, from] = [0, 0]
+  /** The last `*` that was read, and how far it reaches. */
+  let star: { readonly at: number; reach: number } | undefined
+  while (from < given.length) {
+    if (wanted[at] === "*") star = { at: at++, reach: from }
+    else if (wanted[at] === "?" || wanted[at] === given[from]) {
+      at++
+      from++
+    } else if (star === undefined) return false
+    else {
+      at = star.at + 1
+      from = ++star.reach
+    }
+  }
+  return wanted.slice(at).every((sign) => sign === "*")
+}
 
 const picture = (method: string, image: string): Effect.Effect<Uint8Array, Errors.InvalidParams> => {
   if (image.startsWith("data:")) return inline(method, image)
@@ -71,7 +133,14 @@ const content = (method: string, path: string): Effect.Effect<Uint8Array, Errors
 
 const unreadable = (method: string, path: string, cause: unknown) => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  const reason = code === "ENOENT" ? "there is no such file" : cause instanceof Error ? cause.message : String(cause)
+  const reason =
+    code === "ENOENT"
+      ? "there is no such file"
+      : code === "ENOTDIR"
+        ? "it is no folder"
+        : cause instanceof Error
+          ? cause.message
+          : String(cause)
   return new Errors.InvalidParams({ method, issue: `cannot read ${path}: ${reason}` })
 }
 

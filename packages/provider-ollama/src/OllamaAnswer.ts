@@ -1,10 +1,15 @@
 /** The parts of an answer put together: what `llm/v1` calls a reply. Pure; times come in from outside. */
-import { Errors, JsonSchemaCheck, type LlmV1 } from "@gleitzeit/core"
+import { JsonSchemaCheck, type LlmV1 } from "@gleitzeit/core"
 import { type JsonSchema, Result, type Schema } from "effect"
 import type { Part } from "./OllamaSchema.ts"
 
 /** Text, any JSON, or JSON that a schema accepts. */
 export type Wanted = "text" | "json" | JsonSchema.JsonSchema
+
+interface Tokens {
+  readonly input_tokens?: number
+  readonly output_tokens?: number
+}
 
 export class Answer {
   readonly #content: Array<string> = []
@@ -29,96 +34,117 @@ export class Answer {
     return { text, reasoning }
   }
 
-  /** Numbers that the server did not say are left out, never 0. */
-  get tokens(): { readonly input_tokens?: number; readonly output_tokens?: number } {
+  get content(): string {
+    return this.#content.join("")
+  }
+
+  get reasoning(): string {
+    return this.#reasoning.join("")
+  }
+
+  /** As the server names it. */
+  get model(): string | undefined {
+    return this.#last.model ?? undefined
+  }
+
+  /** A server that gives no reason has come to the end. */
+  get finish_reason(): LlmV1.Reply["finish_reason"] {
+    const reason = this.#last.done_reason ?? "stop"
+    if (reason === "length") return "length"
+    return ["stop", "load", "unload"].includes(reason) ? "stop" : "other"
+  }
+
+  /** Numbers that the server did not say, or that are none, are left out, never 0. */
+  get tokens(): Tokens {
     const { eval_count, prompt_eval_count } = this.#last
     return {
-      ...(typeof prompt_eval_count === "number" ? { input_tokens: prompt_eval_count } : {}),
-      ...(typeof eval_count === "number" ? { output_tokens: eval_count } : {})
+      ...(isCount(prompt_eval_count) ? { input_tokens: prompt_eval_count } : {}),
+      ...(isCount(eval_count) ? { output_tokens: eval_count } : {})
     }
   }
 
-  /** Fails when JSON was asked for and something else came. */
-  reply(about: {
-    readonly method: string
-    readonly provider: string
-    readonly model: string
-    readonly wanted: Wanted
-    /** Milliseconds. */
-    readonly total: number
-  }): Result.Result<LlmV1.Reply, Errors.InvalidResult> {
-    const content = this.#content.join("")
-    const reasoning = this.#reasoning.join("")
-    const finish_reason = finish(this.#last.done_reason)
-    const { method, wanted } = about
-    const result = wanted === "text" ? Result.succeed(content) : parse(method, wanted, content, finish_reason)
-    if (Result.isFailure(result)) return Result.fail(result.failure)
-    const { tokens } = this
-    const { input_tokens, output_tokens } = tokens
-    const { load_duration, model } = this.#last
-    const warnings = [
-      ...(finish_reason === "length"
-        ? ["the answer was cut off: it reached max_tokens, or the end of the context"]
-        : []),
-      ...(content === "" && reasoning !== "" ? ["the model reasoned, and then said nothing"] : [])
-    ]
-    return Result.succeed({
-      content,
-      response: content,
-      result: result.success,
-      message: { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning }) },
-      model: model ?? about.model,
-      provider: about.provider,
-      finish_reason,
-      usage: {
-        ...tokens,
-        ...(input_tokens === undefined || output_tokens === undefined
-          ? {}
-          : { total_tokens: input_tokens + output_tokens })
-      },
-      timing: {
-        total_ms: about.total,
-        ...(typeof load_duration === "number" ? { load_ms: load_duration / 1e6 } : {}),
-        ...(this.#firstAt === undefined ? {} : { first_token_ms: this.#firstAt })
-      },
-      ...(warnings.length === 0 ? {} : { warnings })
-    })
+  /** Milliseconds, as the server says. */
+  get times(): { readonly load?: number; readonly total: number } | undefined {
+    const { load_duration, total_duration } = this.#last
+    if (typeof total_duration !== "number") return undefined
+    return { total: total_duration / 1e6, ...(typeof load_duration === "number" ? { load: load_duration / 1e6 } : {}) }
+  }
+
+  /** The value that was asked for, or what is wrong with the answer, told as of somebody else's. */
+  read(wanted: Wanted): Result.Result<Schema.Json, string> {
+    return wanted === "text" ? Result.succeed(this.content) : parse(wanted, this.content)
+  }
+
+  /** Milliseconds to the first sign of it. */
+  get firstAt(): number | undefined {
+    return this.#firstAt
+  }
+
+  /** Nanoseconds; undefined where the server does not say. */
+  duration(of: "total" | "load" | "prompt_eval" | "eval"): number | undefined {
+    return this.#last[`${of}_duration`] ?? undefined
   }
 }
 
-// internal
-
-/** A server that gives no reason has come to the end. */
-const finish = (reason: string | null | undefined): LlmV1.Reply["finish_reason"] => {
-  if (reason === "length") return "length"
-  return reason === undefined || reason === null || ["stop", "load", "unload"].includes(reason) ? "stop" : "other"
+/** Of all answers together; what one of them does not say is not known of all. */
+export const tokensOf = (answers: ReadonlyArray<Answer>): Tokens => {
+  const input_tokens = sum(answers, ({ tokens }) => tokens.input_tokens)
+  const output_tokens = sum(answers, ({ tokens }) => tokens.output_tokens)
+  return {
+    ...(input_tokens === undefined ? {} : { input_tokens }),
+    ...(output_tokens === undefined ? {} : { output_tokens })
+  }
 }
 
+/** The same of what they took. `total`: milliseconds. */
+export const timingOf = (answers: ReadonlyArray<Answer>, total: number): LlmV1.Reply["timing"] => {
+  const load = sum(answers, (answer) => answer.duration("load"))
+  const prompt = sum(answers, (answer) => answer.duration("prompt_eval"))
+  const generation = sum(answers, (answer) => answer.duration("eval"))
+  const written = tokensOf(answers).output_tokens
+  const first = answers[0]?.firstAt
+  return {
+    total_ms: total,
+    ...(load === undefined ? {} : { load_ms: load / 1e6 }),
+    ...(prompt === undefined ? {} : { prompt_ms: prompt / 1e6 }),
+    ...(generation === undefined ? {} : { generation_ms: generation / 1e6 }),
+    ...(first === undefined ? {} : { first_token_ms: first }),
+    ...(written === undefined || generation === undefined || generation <= 0
+      ? {}
+      : { tokens_per_second: Math.round((written / generation) * 1e11) / 100 })
+  }
+}
+
+/** Nanoseconds. */
+export const durationOf = (answers: ReadonlyArray<Answer>): number | undefined =>
+  sum(answers, (answer) => answer.duration("total"))
+
+/** What a server counts is a number from 0, or it is not known. */
+export const isCount = (value: number | null | undefined): value is number => typeof value === "number" && value >= 0
+
+// internal
+
+const sum = (answers: ReadonlyArray<Answer>, of: (answer: Answer) => number | undefined): number | undefined =>
+  answers.reduce<number | undefined>((sum, answer) => {
+    const one = of(answer)
+    return sum === undefined || one === undefined ? undefined : sum + one
+  }, 0)
+
 /** The JSON of an answer, with or without a Markdown fence around it. Servers do not always keep to a schema. */
-const parse = (
-  method: string,
-  wanted: "json" | JsonSchema.JsonSchema,
-  content: string,
-  finish_reason: LlmV1.Reply["finish_reason"]
-): Result.Result<Schema.Json, Errors.InvalidResult> => {
+const parse = (wanted: "json" | JsonSchema.JsonSchema, content: string): Result.Result<Schema.Json, string> => {
   const text = unfenced(content)
-  const invalid = (issue: string) => Result.fail(new Errors.InvalidResult({ method, issue }))
   const said = JSON.stringify(content.slice(0, 200))
   let value: Schema.Json
   try {
     // Safe: `JSON.parse` gives nothing but JSON.
     value = JSON.parse(text) as Schema.Json
   } catch {
-    return invalid(
-      finish_reason === "length"
-        ? "the answer reached max_tokens before its JSON was complete"
-        : `the model was to answer in JSON, and said ${said}`
-    )
+    return Result.fail(`the model was to answer in JSON, and said ${said}`)
   }
   const [issue] = wanted === "json" ? [] : JsonSchemaCheck.check(wanted, value)
   return issue === undefined
     ? Result.succeed(value)
-    : invalid(`the model said ${said}, which the schema does not accept: ${where(issue.path)}${issue.message}`)
+    : Result.fail(`the model said ${said}, which the schema does not accept: ${where(issue.path)}${issue.message}`)
 }
 
 /** By hand: an expression would go through the blank lines that some models end in again and again. */

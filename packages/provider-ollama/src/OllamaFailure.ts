@@ -53,12 +53,14 @@ export const of = (error: unknown, where: Where): Failure.Failure => {
   if (codes.some((code) => code === "ENOTFOUND" || code === "EAI_AGAIN")) {
     return unavailable(`the host of ${url} is not known; is it spelled right?`)
   }
-  if (codes.some((code) => code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE")) {
-    return unavailable(`the connection to ${url} broke`)
-  }
+  if (isBroken(error)) return unavailable(`the connection to ${url} broke`)
   const words = [messageOf(error), ...codes].filter((word) => word !== "").join(", ")
   return unavailable(`${url} cannot be asked: ${words}`)
 }
+
+/** Whether `fetch` had a connection, and lost it. */
+export const isBroken = (error: unknown): boolean =>
+  codesOf(error).some((code) => code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE")
 
 /** The words of an error body: `{"error": "..."}`, `{"error": {"message": "..."}}`, or whatever text it is. */
 export const wordsOf = (body: string): string => {
@@ -71,7 +73,16 @@ export const wordsOf = (body: string): string => {
 export const wordsOfError = (error: unknown): string => {
   if (typeof error === "string") return shortened(error)
   const message = isRecord(error) ? error["message"] : undefined
-  return shortened(typeof message === "string" ? message : JSON.stringify(error))
+  return shortened(typeof message === "string" ? message : textOf(error))
+}
+
+/** The JSON text of what came as JSON; empty for what is nested too deeply to be written. */
+export const textOf = (json: unknown): string => {
+  try {
+    return JSON.stringify(json)
+  } catch {
+    return ""
+  }
 }
 
 /** One line, at most 300 characters. */
@@ -101,6 +112,13 @@ const refused = (error: Refused, { now, provider, url }: Where): Failure.Failure
     return new Errors.ProviderUnavailable({
       provider,
       reason: `${answer} (are its \`headers\` right?)`,
+      retryable: false
+    })
+  }
+  if (status >= 300 && status < 400) {
+    return new Errors.ProviderUnavailable({
+      provider,
+      reason: `${answer} (it sends requests elsewhere, which are not followed: is the URL right?)`,
       retryable: false
     })
   }

@@ -4,22 +4,70 @@
  */
 import { Errors, LlmV1, Plugin, Provider, TaskContext } from "@gleitzeit/core"
 import { Effect, Schedule, Schema } from "effect"
+import type * as HubEndpoints from "./HubEndpoints.ts"
 import * as OllamaProvider from "./OllamaProvider.ts"
+
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/** A server with what is to be known of it. */
+const Endpoint = Schema.Struct({
+  url: Schema.NonEmptyString,
+  weight: Schema.optionalKey(
+    Schema.Finite.check(Schema.isGreaterThan(0)).annotate({
+      description: "How fast it is beside the others, until that is known. Default 1."
+    })
+  ),
+  max_concurrent: Schema.optionalKey(
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+      description: "Requests at once for one model, as `OLLAMA_NUM_PARALLEL` there. Default 1."
+    })
+  ),
+  headers: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.String).annotate({ description: "Sent to this one alone. Never shown." })
+  ),
+  models: Schema.optionalKey(
+    Schema.Struct({
+      allow: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
+      deny: Schema.optionalKey(Schema.Array(Schema.NonEmptyString))
+    }).annotate({
+      description: "Models that may be asked for there, or may not; `*` stands for anything. Default: all may."
+    })
+  )
+})
+type Endpoint = typeof Endpoint.Type
 
 export const Options = Schema.Struct({
   endpoint: Schema.optionalKey(
     Schema.NonEmptyString.annotate({ description: "The server's URL. Default http://127.0.0.1:11434." })
   ),
   endpoints: Schema.optionalKey(
-    Schema.Array(Schema.NonEmptyString).annotate({ description: "One URL, in place of `endpoint`." })
+    Schema.Array(Schema.Union([Schema.NonEmptyString, Endpoint])).annotate({
+      description: "Servers in place of `endpoint`: URLs, or with what is to be known of each."
+    })
   ),
-  pool: Schema.optionalKey(Schema.Array(Schema.NonEmptyString).annotate({ description: "The same as `endpoints`." })),
+  discover: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "Looks for servers on this machine, on the ports 11434 to 11439, where `endpoints` names none. Default: only where `endpoint` does not say either."
+    })
+  ),
+  max_queue: Schema.optionalKey(
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+      description: "Requests that wait for one of several servers; one more fails. Default 512."
+    })
+  ),
+  pool: Schema.optionalKey(
+    Schema.Union([Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)), Schema.Array(Schema.NonEmptyString)]).annotate({
+      description: "A number: connections to the server at once, default no limit. A list: the same as `endpoints`."
+    })
+  ),
   headers: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.String).annotate({ description: "Sent with every request. Never shown." })
   ),
   models: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.NonEmptyString).annotate({
-      description: "Models by the names that tasks may use; `default` and `vision` where a task names none."
+      description:
+        "Models by the names that tasks may use; `default`, `vision` and `embedding` where a task names none."
     })
   ),
   default_models: Schema.optionalKey(
@@ -27,10 +75,28 @@ export const Options = Schema.Struct({
       chat: Schema.optionalKey(Schema.NonEmptyString),
       vision: Schema.optionalKey(Schema.NonEmptyString),
       embedding: Schema.optionalKey(Schema.NonEmptyString)
-    }).annotate({ description: "The same for `default` and `vision`, by other names." })
+    }).annotate({ description: "The same for `default`, `vision` and `embedding`, by other names." })
+  ),
+  num_ctx: Schema.optionalKey(
+    Schema.Union([Tokens, Schema.Record(Schema.String, Tokens)]).annotate({
+      description:
+        "Tokens that fit into a model's context: one number, or by model with `default` for the others. Default 8192. 0: the server decides."
+    })
+  ),
+  max_tokens: Schema.optionalKey(
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(-1)).annotate({
+      description: "Of an answer, where a task does not say. Default 8192. -1: no limit."
+    })
+  ),
+  repair: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 })).annotate({
+      description: "How often a model is asked again for JSON that is not what was asked for. Default 1."
+    })
   ),
   concurrency: Schema.optionalKey(
-    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ description: "Calls at once. Default 4." })
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+      description: "Calls at once. Default 4 with one server, no limit with several."
+    })
   ),
   timeout: Schema.optionalKey(Plugin.duration.annotate({ description: "Of a whole call. Default: none." })),
   connect_timeout: Schema.optionalKey(Plugin.duration),
@@ -50,11 +116,15 @@ export const plugin: Plugin.ProviderPlugin = Plugin.open({
   make: (options, name) =>
     Effect.gen(function* () {
       const { max_retries = 0, timeout } = options
-      const url = yield* endpoint(options, name)
       const spec = yield* OllamaProvider.make({
         name,
         models: models(options),
-        ...(url === undefined ? {} : { url }),
+        ...servers(options),
+        ...(options.max_queue === undefined ? {} : { maxQueue: options.max_queue }),
+        ...(typeof options.pool === "number" ? { connections: options.pool } : {}),
+        ...(options.num_ctx === undefined ? {} : { context: options.num_ctx }),
+        ...(options.max_tokens === undefined ? {} : { maxTokens: options.max_tokens }),
+        ...(options.repair === undefined ? {} : { repair: options.repair }),
         ...(options.headers === undefined ? {} : { headers: options.headers }),
         ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
         ...(options.connect_timeout === undefined ? {} : { connectTimeout: options.connect_timeout }),
@@ -70,26 +140,31 @@ export const plugin: Plugin.ProviderPlugin = Plugin.open({
 
 type Call = Provider.Provider["call"]
 
-/** One server: a choice between several is not there yet. */
-const endpoint = (
-  { endpoint, endpoints = [], pool = [] }: Options,
-  name: string
-): Effect.Effect<string | undefined, Errors.ProviderRefused> => {
-  const several = [...new Set([...endpoints, ...pool])]
-  // `endpoint` has a default in the settings: what is said about several wins
-  if (several.length > 1) {
-    const reason = `\`endpoints\` names ${several.length} servers, and this version works with one: give each a provider of its own under \`providers\`, with \`use: ollama\``
-    return Effect.fail(new Errors.ProviderRefused({ provider: name, reason }))
-  }
-  return Effect.succeed(several[0] ?? endpoint)
+/** What is said about several wins. Where nothing is said, servers are looked for. */
+const servers = ({
+  discover,
+  endpoint,
+  endpoints = [],
+  pool
+}: Options): Pick<OllamaProvider.Options, "discover" | "endpoints" | "url"> => {
+  const several = [...endpoints.map(server), ...(typeof pool === "object" ? pool : [])]
+  if (several.length > 0) return { endpoints: several }
+  return { ...(endpoint === undefined ? {} : { url: endpoint }), discover: discover ?? endpoint === undefined }
+}
+
+const server = (written: string | Endpoint): string | HubEndpoints.Endpoint => {
+  if (typeof written === "string") return written
+  const { max_concurrent, ...endpoint } = written
+  return { ...endpoint, ...(max_concurrent === undefined ? {} : { maxConcurrent: max_concurrent }) }
 }
 
 const models = ({
-  default_models: { chat, vision } = {},
+  default_models: { chat, embedding, vision } = {},
   models = {}
 }: Options): { readonly [name: string]: string } => ({
   ...(chat === undefined ? {} : { default: chat }),
   ...(vision === undefined ? {} : { vision }),
+  ...(embedding === undefined ? {} : { embedding }),
   ...models
 })
 

@@ -15,10 +15,13 @@ export const Part = Schema.Struct({
   thinking: text,
   done: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   done_reason: text,
-  /** Nanoseconds. */
+  /** All durations are nanoseconds. */
+  total_duration: count,
   load_duration: count,
   prompt_eval_count: count,
-  eval_count: count
+  prompt_eval_duration: count,
+  eval_count: count,
+  eval_duration: count
 })
 export type Part = typeof Part.Type
 
@@ -27,13 +30,53 @@ export const Version = Schema.Struct({ version: Schema.String })
 
 /** `/api/tags` */
 export const Tags = Schema.Struct({
-  models: Schema.NullOr(Schema.Array(Schema.Struct({ name: Schema.String, digest: text })))
+  models: Schema.NullOr(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        digest: text,
+        size: count,
+        capabilities: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
+      })
+    )
+  )
 })
+
+/** `/api/ps` */
+export const Ps = Schema.Struct({
+  models: Schema.NullOr(Schema.Array(Schema.Struct({ name: Schema.String, size_vram: count, context_length: count })))
+})
+
+/** Numbers by the thousand: looked at in one go, which takes a twentieth of the time. */
+const Vector = Schema.declare(
+  (value: unknown): value is ReadonlyArray<number> => Array.isArray(value) && value.every(Number.isFinite)
+)
+
+/** `/api/embed` */
+export const Embedded = Schema.Struct({
+  model: text,
+  embeddings: Schema.Array(Vector),
+  total_duration: count,
+  load_duration: count,
+  prompt_eval_count: count
+})
+export type Embedded = typeof Embedded.Type
+
+/** `/api/embeddings`, of servers that know no `/api/embed`: one text, one vector. */
+export const OneEmbedded = Schema.Struct({ embedding: Vector })
 
 /** `llama3.2` and `LLAMA3.2:latest` are the same model. */
 export const fullName = (model: string): string => {
   const lower = model.toLowerCase()
   return lower.slice(lower.lastIndexOf("/") + 1).includes(":") ? lower : `${lower}:latest`
+}
+
+/** A request for vectors, as it is sent. */
+export interface EmbedRequest {
+  readonly model: string
+  readonly input: ReadonlyArray<string>
+  readonly options: { readonly [name: string]: Schema.Json }
+  readonly [name: string]: unknown
 }
 
 /** A request for text, as it is sent; `stream` is always true. */

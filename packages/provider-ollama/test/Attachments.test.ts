@@ -1,7 +1,7 @@
 import { Errors } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setup } from "./calls.ts"
@@ -78,6 +78,63 @@ describe("files and images", () => {
     })
   )
 
+  it.effect("are found by a pattern, however many stars it has", () =>
+    Effect.gen(function* () {
+      const { chat, path, sent } = yield* prepared
+      const name = `${"a".repeat(120)}ba`
+      writeFileSync(join(path, name), "found")
+      const pattern = "*a".repeat(40)
+      const none = yield* Effect.flip(chat({ prompt: "a", directory: path, file_pattern: `${pattern}c` }))
+      assert.include(none.message, "has a name like")
+      for (const file_pattern of [`${pattern}?*`, `${pattern}b*?`, `?${pattern}ba**`, name]) {
+        yield* chat({ prompt: "a", directory: path, file_pattern })
+        assert.include(JSON.stringify(sent().messages), "found")
+      }
+      for (const file_pattern of [`${name}?`, `ba*`, `${pattern}bb*`, "a"]) {
+        assert.include((yield* Effect.flip(chat({ prompt: "a", directory: path, file_pattern }))).message, "name like")
+      }
+    })
+  )
+
+  it.effect("are those of a folder whose names fit, in the order of their names", () =>
+    Effect.gen(function* () {
+      const { chat, path, sent } = yield* prepared
+      for (const name of ["b.md", "a.md", ".hidden.md", "c+d.md"]) writeFileSync(join(path, name), `text of ${name}`)
+      mkdirSync(join(path, "inner.md"))
+      symlinkSync("/etc/hostname", join(path, "link.md"))
+      const names = () =>
+        [...JSON.stringify(sent().messages).matchAll(/text of ([^"\\]+?\.md)/g)].map(([, name]) => name)
+      yield* chat({ prompt: "sum up", directory: path, file_pattern: "*.md" })
+      assert.deepStrictEqual(names(), ["a.md", "b.md", "c+d.md"])
+      assert.notInclude(JSON.stringify(sent().messages), "link.md")
+      yield* chat({ prompt: "sum up", directory: path, file_pattern: "?.md" })
+      assert.deepStrictEqual(names(), ["a.md", "b.md"])
+      yield* chat({ prompt: "sum up", directory: path, file_pattern: "c+*" })
+      assert.deepStrictEqual(names(), ["c+d.md"])
+      yield* chat({ prompt: "what is it", directory: path, file_pattern: "*.jpg" })
+      assert.deepInclude(sent().messages, { role: "user", content: "what is it", images: [base64] })
+    })
+  )
+
+  it.effect("are looked at with llm/vision, by the vision model", () =>
+    Effect.gen(function* () {
+      const { call, path, sent } = yield* prepared
+      for (const params of [
+        { images: [join(path, "photo.jpg")], messages: [{ role: "user", content: "what is it" }] },
+        { image_path: join(path, "photo.jpg"), prompt: "what is it" },
+        { messages: [{ content: "what is it", images: [base64] }] }
+      ]) {
+        yield* call("llm/vision", params)
+        assert.strictEqual(sent().model, "llava")
+        assert.deepStrictEqual(sent().messages, [{ role: "user", content: "what is it", images: [base64] }])
+      }
+      const failure = yield* Effect.flip(
+        call("llm/vision", { prompt: "what is it", file_path: join(path, "notes.txt") })
+      )
+      assert.include(failure.message, "none of the files is an image")
+    })
+  )
+
   it.effect("go along with llm/generate", () =>
     Effect.gen(function* () {
       const { call, path, sent } = yield* prepared
@@ -119,6 +176,12 @@ describe("files and images", () => {
         [{ images: ["https://example.com/a.png"] }, "not fetched"],
         [{ images: ["data:image/svg+xml,<svg/>"] }, "data URL"],
         [{ files: [join(path, "blob.bin")] }, "neither UTF-8 text nor an image"],
+        [{ file_pattern: "*.txt" }, "`directory`, which is not given"],
+        [{ directory: path, file_pattern: "*.none" }, `has a name like "*.none"`],
+        [{ directory: path, file_pattern: "../*" }, "expected the name of a file"],
+        [{ directory: join(path, "notes.txt") }, "it is no folder"],
+        [{ directory: join(path, "nowhere") }, "there is no such file"],
+        [{ directory: "." }, "is not absolute"],
         [{ messages: [{ content: "a", images: [join(path, "photo.jpg")] }] }, "paths belong into the param `images`"]
       ] as const) {
         const failure = yield* Effect.flip(chat({ prompt: "what is it", ...params }))

@@ -35,6 +35,9 @@ ProviderTest.suite("ollama", layer, {
   },
   failing: [
     { method: "llm/chat", params: { model: "nobody-has-it", prompt: "a" } },
+    { method: "llm/embeddings", params: { model: "nobody-has-it", text: "a" } },
+    { method: "llm/embeddings", params: { text: "" } },
+    { method: "llm/vision", params: { prompt: "a", images: ["/nowhere/at/all.png"] } },
     { method: "llm/chat", params: { model: "llama3.2", prompt: "a", images: ["/nowhere/at/all.png"] } }
   ]
 })

@@ -3,6 +3,7 @@ import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import { connect, setup } from "./calls.ts"
 
 const hello = { model: "llama3.2", prompt: "hello there" }
@@ -39,6 +40,24 @@ const silence = Effect.acquireRelease(
     })
 ).pipe(Effect.map(({ printed }) => printed))
 
+/** The URL of a server that answers so. */
+const listening = (answer: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly server: Server; readonly url: string }>((resume) => {
+      const server = createServer(answer)
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const port = typeof address === "object" ? address?.port : 0
+        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
+      })
+    }),
+    ({ server }) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  ).pipe(Effect.map(({ url }) => url))
+
 describe("a server that cannot be reached", () => {
   it.effect("refuses: the failure names it, and says how to start Ollama", () =>
     Effect.gen(function* () {
@@ -62,6 +81,65 @@ describe("a server that cannot be reached", () => {
     })
   )
 
+  it.effect("breaks off while it works: it is not made to do the same again", () =>
+    Effect.gen(function* () {
+      const asked: Array<() => void> = []
+      const url = yield* listening((message) => void asked.push(() => message.socket.destroy()))
+      const { chat } = yield* connect({ url })
+      const fiber = yield* Effect.forkChild(Effect.flip(chat(hello)))
+      yield* Effect.repeat(Effect.yieldNow, { until: () => asked.length === 1 })
+      yield* TestClock.adjust("2 seconds")
+      asked[0]?.()
+      // were it asked again, that would end it too
+      const ending = yield* Effect.forkChild(
+        Effect.repeat(Effect.yieldNow, { until: () => asked.length === 2 }).pipe(
+          Effect.andThen(Effect.sync(() => asked[1]?.()))
+        )
+      )
+      assert.include((yield* Fiber.join(fiber)).message, "broke")
+      yield* Fiber.interrupt(ending)
+      assert.lengthOf(asked, 1)
+    })
+  )
+
+  it.effect("sends requests elsewhere: they do not go there, and neither does what is secret in them", () =>
+    Effect.gen(function* () {
+      const seen: Array<IncomingMessage["headers"]> = []
+      const elsewhere = yield* listening(({ headers }, response) => {
+        seen.push(headers)
+        response.end()
+      })
+      const url = yield* listening((_, response) => {
+        response.writeHead(307, { location: `${elsewhere}/api/chat` }).end()
+      })
+      const { chat } = yield* connect({ url, headers: { "x-api-key": "tr0ub4dor&3-horse" } })
+      const failure = yield* Effect.flip(chat(hello))
+      assert.deepStrictEqual(seen, [])
+      assert.instanceOf(failure, Errors.ProviderUnavailable)
+      assert.isFalse(failure.retryable)
+      assert.include(failure.message, `${url} answers 307`)
+    })
+  )
+
+  it.effect("quotes the key that was sent to it: nobody is told", () =>
+    Effect.gen(function* () {
+      const key = "tr0ub4dor&3-horse"
+      const { chat, mini } = yield* setup({ headers: { authorization: `Bearer ${key}` } })
+      const behaviours: ReadonlyArray<MiniOllama.Behaviour> = [
+        { status: 401, body: { error: `the key ${key} is not known` } },
+        { status: 500, body: { error: { message: `what is "Bearer ${key}"?` } } },
+        { raw: [`no object, but ${key}\n`] },
+        { raw: [`${JSON.stringify({ error: `unknown: ${key}` })}\n`] }
+      ]
+      for (const behaviour of behaviours) {
+        mini.script(behaviour)
+        const failure = yield* Effect.flip(chat(hello))
+        assert.notInclude(JSON.stringify(failure) + failure.message, key)
+        assert.include(failure.message, "***")
+      }
+    })
+  )
+
   it.effect("goes away in the middle of an answer, which counts as a call", () =>
     Effect.gen(function* () {
       const { chat, mini, used } = yield* setup()
@@ -72,22 +150,81 @@ describe("a server that cannot be reached", () => {
       const failure = yield* Fiber.join(fiber)
       assert.instanceOf(failure, Errors.ProviderUnavailable)
       assert.isTrue(failure.retryable)
-      assert.deepStrictEqual(used, [{ calls: 1 }])
+      assert.deepStrictEqual(used, [
+        { calls: 1 },
+        // nobody has counted them, and there were some
+        { at_least: ["input_tokens", "output_tokens", "cost_usd"] }
+      ])
+    })
+  )
+})
+
+describe("a socket that was kept, and closed from the other side", () => {
+  /** Answers unless it is told to close the socket. */
+  const closing = Effect.fnUntraced(function* (closes: (request: IncomingMessage) => boolean) {
+    const server = createServer((request, response) => {
+      request.resume()
+      if (closes(request)) server.closeAllConnections()
+      else response.end(`${JSON.stringify({ message: { content: "a" }, done: true })}\n`)
+    })
+    const port = yield* Effect.acquireRelease(
+      Effect.callback<number>((resume) => {
+        server.listen(0, "127.0.0.1", () => {
+          const address = server.address()
+          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+        })
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    return yield* connect({ url: `http://127.0.0.1:${port}` })
+  })
+
+  it.effect("is given up for another one", () =>
+    Effect.gen(function* () {
+      const known = new Set<unknown>()
+      let [requests, calls, isClosed, isOver] = [0, 0, false, false]
+      const { chat } = yield* closing(({ socket }) => {
+        requests++
+        isClosed ||= known.has(socket)
+        const closes = isClosed && !isOver
+        isOver = isClosed
+        known.add(socket)
+        return closes
+      })
+      while (!isClosed) {
+        assert.strictEqual((yield* chat(hello)).content, "a")
+        calls++
+      }
+      assert.strictEqual(requests, calls + 1)
+    })
+  )
+
+  it.effect("is a failure where the next one is closed too", () =>
+    Effect.gen(function* () {
+      let requests = 0
+      const { chat } = yield* closing(() => ++requests > 0)
+      assert.include((yield* Effect.flip(chat(hello))).message, "broke")
+      assert.strictEqual(requests, 2)
     })
   )
 })
 
 describe("a server that refuses", () => {
-  it.effect("does not have the model: the failure lists those it has", () =>
+  it.effect("does not have the model: the failure lists those it has, the nearest first", () =>
     Effect.gen(function* () {
-      const { chat } = yield* setup({ mini: { models: ["llama3.2", "mistral"] } })
+      const { chat } = yield* setup({ mini: { models: ["llama3.2", "llava", "mistral"] } })
       const failure = yield* Effect.flip(chat({ ...hello, model: "mixtral" }))
       assert.instanceOf(failure, Errors.ModelNotFound)
       assert.isFalse(failure.retryable)
-      for (const part of [`"mixtral"`, "llama3.2:latest, mistral:latest", "ollama pull mixtral"]) {
+      for (const part of [`"mixtral"`, "mistral:latest, llama3.2:latest, llava:latest", "ollama pull mixtral"]) {
         assert.include(failure.message, part)
       }
-      assert.deepStrictEqual(failure.data, { model: "mixtral", available: ["llama3.2:latest", "mistral:latest"] })
+      const available = ["mistral:latest", "llama3.2:latest", "llava:latest"]
+      assert.deepStrictEqual(failure.data, { model: "mixtral", available })
     })
   )
 

@@ -25,6 +25,17 @@ describe("an interrupted call", () => {
     )
   }
 
+  it.effect("closes its socket also where the answer is no stream", () =>
+    Effect.gen(function* () {
+      const { embed, mini } = yield* setup({ mini: { loadDelay: 60_000 } })
+      const fiber = yield* Effect.forkChild(embed({ text: "a" }))
+      yield* mini.until(() => mini.requests().length === 1)
+      yield* Fiber.interrupt(fiber)
+      yield* mini.until(() => mini.closes() === 1)
+      yield* mini.until(() => mini.connections() === 0)
+    })
+  )
+
   it.effect("leaves the others alone", () =>
     Effect.gen(function* () {
       const { chat, mini } = yield* setup()

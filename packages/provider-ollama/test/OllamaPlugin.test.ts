@@ -36,13 +36,48 @@ describe("the plug-in of Ollama", () => {
     })
   )
 
-  it.effect("takes the one server of `endpoints` or `pool`, and refuses several", () =>
+  it.effect("takes the servers of `endpoints` and `pool` in place of `endpoint`, each once", () =>
     Effect.gen(function* () {
       const mini = yield* MiniOllama.start()
       const provider = yield* plugin.make({ endpoint: "http://127.0.0.1:9", pool: [mini.url], endpoints: [mini.url] })
       assert.strictEqual((yield* provider.health).status, "healthy")
-      const refused = yield* Effect.flip(plugin.make({ endpoints: ["http://a", "http://b"] }, "many"))
-      assert.include(refused.message, 'provider "many" cannot be used: `endpoints` names 2 servers')
+      assert.strictEqual(provider.concurrency, 4)
+      const other = yield* MiniOllama.start()
+      const several = yield* plugin.make({
+        endpoints: [mini.url, { url: other.url, weight: 2, max_concurrent: 2, models: { deny: ["llava"] } }],
+        max_queue: 8
+      })
+      assert.strictEqual(several.concurrency, Infinity)
+      const { details, status } = yield* several.health
+      assert.strictEqual(status, "healthy")
+      assert.include(JSON.stringify(details), mini.url)
+      assert.include(JSON.stringify(details), other.url)
+    })
+  )
+
+  it.effect("takes a number for `pool`: connections at once", () =>
+    Effect.gen(function* () {
+      const { ask, mini } = yield* opened({ pool: 2, concurrency: 8 })
+      yield* Effect.forEach(Array.from({ length: 8 }), () => ask(hello), { concurrency: "unbounded" })
+      assert.isAtMost(mini.connections(), 2)
+    })
+  )
+
+  it.effect("hands on contexts, lengths, repairs and models for embeddings", () =>
+    Effect.gen(function* () {
+      const { ask, mini } = yield* opened({
+        num_ctx: { default: 2048 },
+        max_tokens: 100,
+        repair: 0,
+        default_models: { embedding: "nomic-embed-text" }
+      })
+      yield* ask(hello)
+      assert.deepInclude(mini.requests().at(-1)?.body, {
+        options: { temperature: 0.7, num_ctx: 2048, num_predict: 100 }
+      })
+      mini.script({ raw: [`{"message":{"content":"no"},"done":true}\n`] })
+      yield* Effect.flip(ask({ ...hello, format: "json" }))
+      assert.lengthOf(mini.requests(), 2)
     })
   )
 
@@ -88,7 +123,11 @@ describe("the plug-in of Ollama", () => {
       endpoint: "http://x",
       timeout: "30s",
       max_retries: 3,
-      models: { default: "a", vision: "b", code: "c" }
+      pool: 4,
+      num_ctx: 4096,
+      max_tokens: -1,
+      repair: 1,
+      models: { default: "a", vision: "b", code: "c", embedding: "d" }
     }
     assert.deepStrictEqual(JsonSchemaCheck.check(plugin.options, fine), [])
   })

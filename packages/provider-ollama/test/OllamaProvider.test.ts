@@ -1,16 +1,28 @@
-import { Errors, Providers } from "@gleitzeit/core"
+import { Errors, Providers, TaskContext } from "@gleitzeit/core"
 import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Schema } from "effect"
 import { OllamaProvider } from "../src/index.ts"
 import { connect, setup } from "./calls.ts"
 
+/** A context that nobody listens to. */
+const quiet: TaskContext.TaskContext["Service"] = {
+  run: "run",
+  task: "task",
+  attempt: 1,
+  idempotencyKey: "run/task",
+  emit: () => Effect.void,
+  usage: () => Effect.void,
+  call: () => Effect.die("not called"),
+  suspend: () => Effect.die("not called")
+}
+
 const lastBody = (mini: MiniOllama.MiniOllama) => mini.requests().at(-1)?.body ?? {}
 
 describe("OllamaProvider", () => {
   it.effect("answers a chat, and streams what it says", () =>
     Effect.gen(function* () {
-      const { chat, chunks, said, used } = yield* setup()
+      const { chat, chunks, mini, said, used } = yield* setup()
       const reply = yield* chat({ model: "llama3.2", messages: [{ role: "user", content: "say it again" }] })
       assert.deepStrictEqual(
         { ...reply, timing: {} },
@@ -18,17 +30,24 @@ describe("OllamaProvider", () => {
           content: "Echo: say it again",
           response: "Echo: say it again",
           result: "Echo: say it again",
+          role: "assistant",
           message: { role: "assistant", content: "Echo: say it again" },
           model: "llama3.2",
           provider: "ollama",
+          provider_id: "ollama",
+          endpoint: mini.url,
           finish_reason: "stop",
           usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
-          timing: {}
+          tokens_used: 7,
+          timing: {},
+          total_duration: 24_000_000,
+          cost: { usd: 0, source: "local" },
+          attempts: 1
         }
       )
       assert.strictEqual(said(), reply.content)
       assert.lengthOf(chunks, 4)
-      assert.deepStrictEqual(used, [{ calls: 1 }, { input_tokens: 3, output_tokens: 4 }])
+      assert.deepStrictEqual(used, [{ calls: 1 }, { input_tokens: 3, output_tokens: 4, cost_usd: 0 }])
     })
   )
 
@@ -36,7 +55,14 @@ describe("OllamaProvider", () => {
     Effect.gen(function* () {
       const { hello } = yield* setup()
       const { timing } = yield* hello
-      assert.deepStrictEqual(timing, { total_ms: 0, load_ms: 12, first_token_ms: 0 })
+      assert.deepStrictEqual(timing, {
+        total_ms: 0,
+        load_ms: 12,
+        prompt_ms: 4,
+        generation_ms: 8,
+        first_token_ms: 0,
+        tokens_per_second: 375
+      })
     })
   )
 
@@ -99,7 +125,7 @@ describe("OllamaProvider", () => {
         max_tokens: -1,
         stop: "X",
         keep_alive: -1,
-        provider_options: { ollama: { num_ctx: 8192, truncate: false }, other: { a: 1 } }
+        provider_options: { ollama: { num_ctx: 2048, truncate: false }, other: { a: 1 } }
       })
       const { messages: _messages, ...sent } = lastBody(mini) as Record<string, unknown>
       assert.deepStrictEqual(sent, {
@@ -107,16 +133,65 @@ describe("OllamaProvider", () => {
         stream: true,
         keep_alive: -1,
         truncate: false,
-        options: { temperature: 0, num_predict: -1, top_p: 0, top_k: 0, seed: 0, stop: ["X"], num_ctx: 8192 }
+        options: { temperature: 0, num_predict: -1, top_p: 0, top_k: 0, seed: 0, stop: ["X"], num_ctx: 2048 }
       })
     })
   )
 
-  it.effect("sends a temperature of 0.7 unless told otherwise, and no options beside it", () =>
+  it.effect("sends a temperature of 0.7, a context and an end unless told otherwise", () =>
     Effect.gen(function* () {
       const { hello, mini } = yield* setup()
       yield* hello
+      const options = { temperature: 0.7, num_ctx: 8192, num_predict: 8192 }
+      assert.deepInclude(mini.requests().at(-1)?.body, { options })
+    })
+  )
+
+  it.effect("leaves context and end to the server where its options say so", () =>
+    Effect.gen(function* () {
+      const { hello, mini } = yield* setup({ context: 0, maxTokens: -1 })
+      yield* hello
       assert.deepInclude(mini.requests().at(-1)?.body, { options: { temperature: 0.7 } })
+    })
+  )
+
+  it.effect("sends the same context for a model whatever is asked of it", () =>
+    Effect.gen(function* () {
+      const context = { "LLAMA3.2": 4096, "nomic-embed-text": 0, default: 16_384 }
+      const { call, mini } = yield* setup({ context })
+      const sent = () => (lastBody(mini) as { options: { num_ctx?: number } }).options.num_ctx
+      for (const [method, params, expected] of [
+        ["llm/chat", { prompt: "a" }, 4096],
+        ["llm/generate", { prompt: "a", model: "llama3.2:latest" }, 4096],
+        ["llm/chat", { prompt: "a", model: "deepseek-r1" }, 16_384],
+        ["llm/embeddings", { text: "a" }, undefined]
+      ] as const) {
+        yield* call(method, params)
+        assert.strictEqual(sent(), expected)
+      }
+    })
+  )
+
+  it.effect("takes Ollama's own options, and those for Ollama alone before them", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup()
+      yield* chat({
+        prompt: "a",
+        options: { repeat_penalty: 1.1, num_ctx: 1024, keep_alive: "1m" },
+        provider_options: { ollama: { num_ctx: 2048 } }
+      })
+      assert.deepInclude(lastBody(mini), {
+        keep_alive: "1m",
+        options: { temperature: 0.7, num_ctx: 2048, num_predict: 8192, repeat_penalty: 1.1 }
+      })
+    })
+  )
+
+  it.effect("sends the name of a model with a registry in front as it is", () =>
+    Effect.gen(function* () {
+      const { chat, mini } = yield* setup({ mini: { models: ["hf.co/a/b:Q4"] } })
+      yield* chat({ prompt: "a", model: "hf.co/a/b:Q4" })
+      assert.deepInclude(lastBody(mini), { model: "hf.co/a/b:Q4" })
     })
   )
 
@@ -126,7 +201,7 @@ describe("OllamaProvider", () => {
       const reply = yield* chat({ prompt: "one two three", max_tokens: 2 })
       assert.strictEqual(reply.finish_reason, "length")
       assert.strictEqual(reply.content, "Echo: one")
-      assert.match(reply.warnings?.join() ?? "", /max_tokens/)
+      assert.deepStrictEqual(reply.warnings, ["the answer was cut off: it reached max_tokens (2)"])
     })
   )
 
@@ -157,7 +232,8 @@ describe("OllamaProvider", () => {
       const reply = yield* chat({ prompt: "a" })
       assert.deepStrictEqual(reply.usage, {})
       assert.deepStrictEqual(reply.timing, { total_ms: 0, first_token_ms: 0 })
-      assert.deepStrictEqual(used, [{ calls: 1 }])
+      assert.deepStrictEqual(used, [{ calls: 1 }, { cost_usd: 0, at_least: ["input_tokens", "output_tokens"] }])
+      assert.notProperty(reply, "tokens_used")
     })
   )
 
@@ -228,9 +304,8 @@ describe("OllamaProvider on duty", () => {
     Effect.gen(function* () {
       const { mini, provider } = yield* setup()
       yield* mini.stop
-      const { details, status } = yield* provider.health
-      assert.strictEqual(status, "unhealthy")
-      assert.include(JSON.stringify(details), "ollama serve")
+      const reason = `nothing listens on ${mini.url}; start Ollama ("ollama serve"), or say where it is`
+      assert.deepStrictEqual(yield* provider.health, { status: "unhealthy", details: { url: mini.url, reason } })
     })
   )
 
@@ -238,14 +313,23 @@ describe("OllamaProvider on duty", () => {
     Effect.gen(function* () {
       const { mini, provider } = yield* setup()
       const digest = yield* provider.identity("llm/chat", { model: "LLAMA3.2", prompt: "a" })
-      assert.match(digest ?? "", /^[0-9a-f]{64}$/)
+      assert.match(digest ?? "", /^[0-9a-f]{64} /)
       assert.strictEqual(yield* provider.identity("llm/chat", { prompt: "a" }), digest)
       assert.notStrictEqual(yield* provider.identity("llm/chat", { prompt: "a", images: ["/a.png"] }), digest)
       const said = { messages: [{ role: "user", content: "a" }] }
       assert.strictEqual(yield* provider.identity("llm/chat", said), digest)
       const shown = { messages: [{ role: "user", content: "a", images: ["/a.png"] }] }
       assert.notStrictEqual(yield* provider.identity("llm/chat", shown), digest)
-      assert.isUndefined(yield* provider.identity("llm/chat", { ...said, file_path: "/a.png" }))
+      for (const more of [{ file_path: "/a.png" }, { files: ["/a.png"] }, { directory: "/a" }]) {
+        assert.isUndefined(yield* provider.identity("llm/chat", { ...said, ...more }))
+        assert.strictEqual(yield* provider.identity("llm/chat", { ...said, ...more, model: "llama3.2" }), digest)
+      }
+      const vision = yield* provider.identity("llm/vision", { prompt: "a", file_path: "/a.png" })
+      assert.strictEqual(vision, yield* provider.identity("llm/chat", shown))
+      assert.strictEqual(vision, yield* provider.identity("llm/chat", { prompt: "a", image_path: "/a.png" }))
+      const vectors = yield* provider.identity("llm/embed", { text: "a" })
+      assert.match(vectors ?? "", /^[0-9a-f]{64} /)
+      assert.notInclude([digest, vision], vectors)
       const absent = yield* Effect.flip(provider.identity("llm/chat", { model: "nope", prompt: "a" }))
       assert.strictEqual(absent.name, "MODEL_NOT_FOUND")
       assert.match(absent.message, /does not have the model "nope" \(it has .*llama3\.2.*ollama pull nope/)
@@ -254,15 +338,85 @@ describe("OllamaProvider on duty", () => {
     })
   )
 
-  it.effect("knows how long an answer is at most where the task says so", () =>
+  it.effect("identifies what it cuts prompts and answers by, where tasks leave that to it", () =>
+    Effect.gen(function* () {
+      const { mini } = yield* setup()
+      const identity = (options: OllamaProvider.Options, method = "llm/chat", params = { prompt: "a" }) =>
+        Effect.flatMap(connect({ url: mini.url, ...options }), ({ provider }) => provider.identity(method, params))
+      const usual = yield* identity({})
+      assert.strictEqual(yield* identity({}), usual)
+      assert.notStrictEqual(yield* identity({ maxTokens: 10 }), usual)
+      assert.notStrictEqual(yield* identity({ context: 512 }), usual)
+      const vectors = (options: OllamaProvider.Options) => identity(options, "llm/embed", { prompt: "a" })
+      assert.strictEqual(yield* vectors({ maxTokens: 10 }), yield* vectors({}))
+      assert.notStrictEqual(yield* vectors({ context: 512 }), yield* vectors({}))
+    })
+  )
+
+  it.effect("knows what a call uses at most, as far as the task says it", () =>
     Effect.gen(function* () {
       const { provider } = yield* setup()
-      const estimate = (params: Schema.Json) => provider.estimate("llm/chat", params)
-      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400 }), { output_tokens: 400 })
-      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: -1 }), {})
-      assert.deepStrictEqual(yield* estimate({ prompt: "a" }), {})
-      const own = { ollama: { num_predict: 800 } }
-      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400, provider_options: own }), {})
+      const estimate = (params: Schema.Json, method = "llm/chat") => provider.estimate(method, params)
+      // a token for every two bytes, 16 for what is around a message
+      const given = { input_tokens: 17, cost_usd: 0 }
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400 }), { ...given, output_tokens: 400 })
+      for (const params of [
+        {},
+        { max_tokens: -1 },
+        { max_tokens: 400, options: { num_predict: 800 } },
+        { max_tokens: 400, provider_options: { ollama: { num_predict: 800 } } }
+      ]) {
+        assert.deepStrictEqual(yield* estimate({ prompt: "a", ...params }), given)
+      }
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 400, schema: { type: "object" } }), {
+        // the second time with the first answer
+        input_tokens: 2 * 17 + 400,
+        output_tokens: 800,
+        cost_usd: 0
+      })
+      assert.deepStrictEqual(yield* estimate({ prompt: "a", schema: {} }), { cost_usd: 0 })
+      for (const params of [{ images: ["data:,"] }, { messages: [{ content: "b", images: ["data:,"] }] }]) {
+        assert.deepStrictEqual(yield* estimate({ prompt: "a", max_tokens: 3, ...params }), {
+          output_tokens: 3,
+          cost_usd: 0
+        })
+      }
+      assert.deepStrictEqual(yield* estimate({ texts: ["a", "bcd"] }, "llm/embed"), {
+        input_tokens: 17 + 18,
+        output_tokens: 0,
+        cost_usd: 0
+      })
+      assert.deepStrictEqual(yield* estimate({}, "llm/models"), { input_tokens: 0, output_tokens: 0, cost_usd: 0 })
+      assert.deepStrictEqual(yield* estimate({ prompt: 5, max_tokens: "x" }), {})
+    })
+  )
+
+  it.effect("is meant by its name before a model, and takes what follows for the model", () =>
+    Effect.gen(function* () {
+      const mini = yield* MiniOllama.start({ models: ["qwen3:4b", "other:qwen3", "hf.co/a/b:q4"] })
+      const both = Layer.mergeAll(
+        OllamaProvider.layer({ url: "127.0.0.1:1", name: "first" }),
+        OllamaProvider.layer({ url: mini.url, name: "gpu-box", models: { small: "qwen3:4b" } })
+      ).pipe(Layer.provideMerge(Providers.layer))
+      yield* Effect.gen(function* () {
+        const providers = yield* Providers.Providers
+        for (const [model, name, asked] of [
+          ["gpu-box:qwen3:4b", "gpu-box", "qwen3:4b"],
+          ["gpu-box:small", "gpu-box", "qwen3:4b"],
+          ["gpu-box:hf.co/a/b:q4", "gpu-box", "hf.co/a/b:q4"],
+          ["first:qwen3", "first", undefined],
+          // nobody's name: a model of that name, of whoever is healthy
+          ["other:qwen3", "gpu-box", "other:qwen3"],
+          ["hf.co/a/b:q4", "gpu-box", "hf.co/a/b:q4"]
+        ] as const) {
+          const params = { prompt: "a", model }
+          const provider = yield* providers.choose("llm/chat", params)
+          assert.strictEqual(provider.name, name, model)
+          if (asked === undefined) continue
+          yield* Effect.provideService(provider.call("llm/chat", params), TaskContext.TaskContext, quiet)
+          assert.deepInclude(mini.requests().at(-1)?.body, { model: asked })
+        }
+      }).pipe(Effect.provide(both))
     })
   )
 

@@ -17,7 +17,7 @@ export const setup = Effect.fnUntraced(function* ({ mini: options, ...provider }
 export const connect = Effect.fnUntraced(function* (options: OllamaProvider.Options) {
   const provider = yield* Provider.make(LlmV1.LlmV1, yield* OllamaProvider.make(options))
   const chunks: Array<Task.Chunk> = []
-  const used: Array<Task.Usage> = []
+  const used: Array<Task.Total> = []
   const context: TaskContext.TaskContext["Service"] = {
     run: "run",
     task: "task",
@@ -28,18 +28,21 @@ export const connect = Effect.fnUntraced(function* (options: OllamaProvider.Opti
     call: () => Effect.die("not used"),
     suspend: () => Effect.die("not used")
   }
+  const answer = (method: string, params: Schema.Json) =>
+    Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context)
+  // Safe: the provider has encoded them with these schemas.
   const call = (method: string, params: Schema.Json) =>
-    Effect.map(
-      Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context),
-      // Safe: `call` has encoded it with the schema of the reply.
-      (result) => result as LlmV1.Reply
-    )
+    Effect.map(answer(method, params), (result) => result as LlmV1.Reply)
+  const embed = (params: Schema.Json) =>
+    Effect.map(answer("llm/embeddings", params), (result) => result as LlmV1.Embedding)
   return {
     provider,
     chunks,
     used,
     call,
     chat: (params: Schema.Json) => call("llm/chat", params),
+    embed,
+    models: Effect.map(answer("llm/models", {}), (result) => result as LlmV1.Models),
     hello: call("llm/chat", { model: "llama3.2", prompt: "hello there" }),
     said: () => chunks.map((chunk) => (chunk._tag === "Text" ? chunk.text : "")).join("")
   }

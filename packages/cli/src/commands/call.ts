@@ -1,7 +1,8 @@
 /** `gleitzeit call METHOD [PARAMS]` */
-import { Diagnostic, Errors, Gleitzeit, Providers } from "@gleitzeit/core"
+import { Diagnostic, Errors, Gleitzeit, MethodName, Providers } from "@gleitzeit/core"
 import { Clock, Effect, Option, Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
+import * as Caveats from "../Caveats.ts"
 import { Argument, Command, Flag } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
 import * as Fault from "../Fault.ts"
@@ -43,7 +44,7 @@ export const call = Command.make(
     const output = yield* Output
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const contracts = yield* gleitzeit.contracts
-    const contract = contracts.find((contract) => contract.method === method)
+    const contract = MethodName.find(contracts, method)
     if (contract === undefined) {
       const { choose } = yield* Providers.Providers
       // a plug-in that cannot be loaded says why nobody serves it
@@ -71,6 +72,9 @@ export const call = Command.make(
       const { verbose } = output.options
       yield* output.data(verbose ? JSON.stringify(task.result, null, 2) : View.readable(task.result))
     } else if (task?.error !== undefined) yield* output.note(Fault.text(task.error, output.style))
+    if (!output.options.json) {
+      for (const line of Caveats.lines([[method, task?.result]], output.style)) yield* output.note(line)
+    }
     if (task?.simulated === true) yield* output.note(View.simulatedNotice([method], output.style))
     const exit = ExitCode.ofReport(report)
     if (exit !== ExitCode.ok) return yield* new ExitCode.Ended({ exit })

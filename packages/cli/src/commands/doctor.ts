@@ -1,6 +1,6 @@
 /** `gleitzeit doctor` */
 import { Gleitzeit, type Settings, Store } from "@gleitzeit/core"
-import { Effect, Option, Result, Schema } from "effect"
+import { Effect, Result } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Command } from "../Cli.ts"
 import * as ExitCode from "../ExitCode.ts"
@@ -11,15 +11,15 @@ import { spinning } from "../Spinner.ts"
 import type { Style } from "../Style.ts"
 import * as Text from "../Text.ts"
 import { version } from "../Version.ts"
-import { details } from "./providers.ts"
+import { details, partLines } from "./providers.ts"
 
 /** One thing that was looked at. */
 export interface Finding {
   readonly what: string
   readonly status: "ok" | "degraded" | "failed"
   readonly detail: string
-  /** Levels of isolation that a provider may give: why one is not to be had here, null where it is. */
-  readonly levels?: Levels
+  /** Of a provider's health: what it works through has lines of its own. */
+  readonly health?: unknown
 }
 
 export const doctor = Command.make(
@@ -30,8 +30,10 @@ export const doctor = Command.make(
     const settings = yield* Machine.settings
     const findings = yield* spinning("looking around", look(settings))
     const ok = findings.every(({ status }) => status !== "failed")
-    if (output.options.json) yield* output.json({ ok, findings, settings: Origins.document(settings) })
-    else yield* output.data(table(findings, output.dataStyle).join("\n"))
+    if (output.options.json) {
+      const told = findings.map(({ detail, status, what }) => ({ what, status, detail }))
+      yield* output.json({ ok, findings: told, settings: Origins.document(settings) })
+    } else yield* output.data(table(findings, output.dataStyle).join("\n"))
     if (!ok) return yield* new ExitCode.Ended({ exit: ExitCode.unavailable })
   })
 ).pipe(
@@ -42,36 +44,15 @@ export const doctor = Command.make(
 /** As people read it. */
 export const table = (findings: ReadonlyArray<Finding>, style: Style): ReadonlyArray<string> => {
   const { green, red, signs, yellow } = style
-  const rows = findings.flatMap(({ detail, levels = {}, status, what }) => [
-    { what, status, detail },
-    ...Object.entries(levels).map(([level, missing]) =>
-      missing === null
-        ? { what: `  ${level}`, status: "ok", detail: "available" }
-        : { what: `  ${level}`, status: "degraded", detail: `not available: ${Text.flat(missing)}` }
-    )
-  ])
-  return Text.table(rows.map(({ detail, what }) => [what, detail])).map((line, i) => {
-    const status = rows[i]?.status
+  return Text.table(findings.map(({ detail, what }) => [what, detail])).flatMap((line, i) => {
+    const { health, status } = findings[i] ?? {}
     const sign =
       status === "ok" ? green(signs.completed) : status === "degraded" ? yellow(signs.warning) : red(signs.failed)
-    return `${sign} ${line}`
+    return [`${sign} ${line}`, ...partLines(health, style)]
   })
 }
 
 // internal
-
-const Levels = Schema.Record(Schema.String, Schema.NullOr(Schema.String))
-type Levels = typeof Levels.Type
-
-const Isolating = Schema.StructWithRest(Schema.Struct({ levels: Levels }), [Schema.Record(Schema.String, Schema.Json)])
-const decodeIsolating = Schema.decodeUnknownOption(Isolating)
-
-/** The levels apart from the other facts: each has a line of its own. */
-const isolating = (details: Schema.Json | undefined): { readonly facts: unknown; readonly levels?: Levels } =>
-  Option.match(decodeIsolating(details), {
-    onNone: () => ({ facts: details }),
-    onSome: ({ levels, ...facts }) => ({ facts, levels })
-  })
 
 const look = (settings: Settings.Settings) =>
   Effect.gen(function* () {
@@ -92,15 +73,12 @@ const look = (settings: Settings.Settings) =>
       Result.isSuccess(store)
         ? { what: "store", status: "ok", detail: `${where}, survives: ${store.success}` }
         : { what: "store", status: "failed", detail: `${where}: ${Text.flat(store.failure.message)}` },
-      ...health.map(({ health, name }): Finding => {
-        const { facts, levels } = isolating(health.details)
-        return {
-          what: name,
-          status: health.status === "healthy" ? "ok" : health.status === "degraded" ? "degraded" : "failed",
-          detail: details(facts) || health.status,
-          ...(levels === undefined ? {} : { levels })
-        }
-      })
+      ...health.map(({ health, name }): Finding => ({
+        what: name,
+        status: health.status === "healthy" ? "ok" : health.status === "degraded" ? "degraded" : "failed",
+        detail: details(health.details) || health.status,
+        health: health.details
+      }))
     ]
     return findings
   })

@@ -157,7 +157,7 @@ const bounds = (
     ["", "AT LEAST", "AT MOST"],
     row("calls", calls),
     ...(asksModels
-      ? [row("tokens in", input_tokens), row("tokens out", output_tokens), row("cost", cost_usd, dollars)]
+      ? [row("tokens in", input_tokens), row("tokens out", output_tokens), row("cost", cost_usd, Text.dollars)]
       : [])
   ]
   const widths = [0, 1, 2].map((i) => Math.max(...rows.map((cells) => Text.width(cells[i] ?? ""))))
@@ -169,12 +169,10 @@ const bounds = (
   return budget === undefined ? lines : [...lines, `    budget: ${limits(budget).join(", ")}`]
 }
 
-const dollars = (value: number): string => `$${value}`
-
 const limits = ({ calls, cost_usd, duration, tokens }: Workflow.Budget): ReadonlyArray<string> => [
   ...(calls === undefined ? [] : [Text.count(calls, "call")]),
   ...(tokens === undefined ? [] : [`${Text.count(tokens, "token")} in and out`]),
-  ...(cost_usd === undefined ? [] : [dollars(cost_usd)]),
+  ...(cost_usd === undefined ? [] : [Text.dollars(cost_usd)]),
   ...(duration === undefined ? [] : [Text.duration(duration)])
 ]
 

@@ -1,5 +1,5 @@
 /** `gleitzeit protocols [show ID]` */
-import { type Contract, Diagnostic, Gleitzeit } from "@gleitzeit/core"
+import { type Contract, Diagnostic, Gleitzeit, MethodName } from "@gleitzeit/core"
 import { Effect, type Schema } from "effect"
 import * as Bundle from "../Bundle.ts"
 import { Argument, Command } from "../Cli.ts"
@@ -20,7 +20,8 @@ const show = Command.make(
   Effect.fn("gleitzeit.protocols.show")(function* ({ id }) {
     const output = yield* Output
     const contracts = yield* (yield* Gleitzeit.Gleitzeit).contracts
-    const found = contracts.filter(({ method, protocol }) => protocol === id || method === id)
+    const wanted = MethodName.find(contracts, id)?.method ?? id
+    const found = contracts.filter(({ method, protocol }) => protocol === id || method === wanted)
     if (found.length === 0) {
       yield* silent
       const known = new Set(contracts.flatMap(({ method, protocol }) => [protocol, method]))
@@ -104,12 +105,26 @@ const fields = (schema: { readonly [key: string]: unknown }, dim: Style["dim"]):
       `    ${dim(schema["type"] === "object" && schema["additionalProperties"] === false ? "nothing" : "anything")}`
     ]
   }
-  const rows = Object.entries(properties).map(([name, property]) => [
-    `    ${name}${Array.isArray(required) && required.includes(name) ? "" : "?"}`,
-    typeOf(property),
-    isRecord(property) && typeof property["description"] === "string" ? property["description"] : ""
-  ])
+  const rows = Object.entries(properties)
+    .filter(([, property]) => !isRefused(property))
+    .map(([name, property]) => [
+      `    ${name}${Array.isArray(required) && required.includes(name) ? "" : "?"}`,
+      typeOf(property),
+      meaningOf(property)
+    ])
   return Text.table(rows)
+}
+
+/** A name that is there to say what stands elsewhere: no value fits. */
+const isRefused = (schema: unknown): boolean =>
+  isRecord(schema) && isRecord(schema["not"]) && Object.keys(schema["not"]).length === 0
+
+/** What is said of a type in the same breath as its bounds stands beside them. */
+const meaningOf = (schema: unknown): string => {
+  if (!isRecord(schema)) return ""
+  if (typeof schema["description"] === "string") return schema["description"]
+  const parts = schema["allOf"]
+  return Array.isArray(parts) ? (parts.map(meaningOf).find((meaning) => meaning !== "") ?? "") : ""
 }
 
 /** A type on one line, not all of it: `show --json` has the whole schema. */

@@ -2,7 +2,9 @@
 import { Gleitzeit, Run } from "@gleitzeit/core"
 import { Effect, Option } from "effect"
 import * as Bundle from "../Bundle.ts"
+import * as Caveats from "../Caveats.ts"
 import { Command, Flag } from "../Cli.ts"
+import * as Lines from "../Lines.ts"
 import { Output } from "../Output.ts"
 import * as Outputs from "../Outputs.ts"
 import * as Progress from "../Progress.ts"
@@ -60,6 +62,10 @@ export const text = (report: Run.Report, look: View.Look): ReadonlyArray<string>
     ...(report.error === undefined || failedTasks ? [] : [...View.explain(report.error), ""]),
     ...(outputs === "" ? [] : [...outputs.split("\n"), ""]),
     ...report.warnings.map((warning) => yellow(`${signs.warning} ${Text.flat(warning)}`)),
+    ...Caveats.lines(
+      Object.entries(report.tasks).map(([id, { result }]) => [Lines.name(id), result] as const),
+      look.style
+    ),
     ...View.simulated(progress, look),
     `${View.summary(progress, look)}${dim(` ${signs.dot} begun ${Text.dateTime(report.started_at)}`)}`
   ]

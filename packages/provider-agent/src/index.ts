@@ -1,0 +1,3 @@
+/** The door of `@gleitzeit/provider-agent`. */
+export * as AgentProvider from "./AgentProvider.ts"
+export { plugin as default } from "./AgentPlugin.ts"
