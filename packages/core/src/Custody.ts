@@ -2,7 +2,7 @@
  * The runs that this process drives: leases kept alive, runs taken over, let go of, and taken up when their process has
  * died or their time is up. The fence is the first append after a claim.
  */
-import { Clock, Effect, Exit, Result, type Schema, Scope, Semaphore, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Result, type Schema, Scope, Semaphore, Stream } from "effect"
 import type { Contract } from "./Contract.ts"
 import { Driver } from "./Driver.ts"
 import type { Job } from "./Drive.ts"
@@ -244,18 +244,21 @@ export const make = Effect.fnUntraced(function* (owner: string) {
     Effect.forEach([...driven.keys()], letGo, { concurrency: "unbounded", discard: true })
   )
 
+  // whoever asks for it may go away in between: a run that was claimed and that nobody drives would lie there
   const takeOver = (run: string, entry: Entry = {}) =>
-    gate.withPermit(
-      Effect.gen(function* () {
-        const watched = driven.get(run)
-        if (watched?.leaving === true) yield* watched.rest
-        if (isDriving(run)) return true
-        const job = yield* acquire(run, entry)
-        if (job === undefined) return false
-        if (job !== "over") drive(job)
-        return true
-      })
-    )
+    gate
+      .withPermit(
+        Effect.gen(function* () {
+          const watched = driven.get(run)
+          if (watched?.leaving === true) yield* watched.rest
+          if (isDriving(run)) return true
+          const job = yield* acquire(run, entry)
+          if (job === undefined) return false
+          if (job !== "over") drive(job)
+          return true
+        })
+      )
+      .pipe(Effect.forkIn(scope, { startImmediately: true }), Effect.flatMap(Fiber.join))
 
   const custody: Custody = {
     alive,

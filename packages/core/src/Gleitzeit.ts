@@ -1,5 +1,5 @@
 /** The service apps use: check a workflow, run it, look at runs, steer them. */
-import { Clock, Context, Effect, Exit, Layer, Result, type Schema, Semaphore, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Result, type Schema, Semaphore, Stream } from "effect"
 import * as Answer from "./Answer.ts"
 import * as Check from "./Check.ts"
 import type { Contract } from "./Contract.ts"
@@ -208,6 +208,7 @@ const make = Effect.fnUntraced(function* (
   const owner = options.owner ?? ulid(clock.currentTimeMillisUnsafe())
   const custody = yield* Custody.make(owner)
   const proved = new WeakSet<Workflow>()
+  const own = yield* Effect.scope
   if (recover) yield* Effect.forkScoped(custody.recover(scope))
 
   /** Who may be missing where nobody serves a method: a plug-in that cannot be loaded says why. */
@@ -331,6 +332,10 @@ const make = Effect.fnUntraced(function* (
     Effect.flatMap(submit(workflow, runOptions), (id) => Effect.onInterrupt(wait(id), () => custody.letGo(id)))
 
   /** Says something to a run, if it is not over. */
+  /** What was posted has its effect, also when whoever posts it goes away in between. */
+  const heeded = <A, E>(posting: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.flatMap(Effect.forkIn(posting, own, { startImmediately: true }), Fiber.join)
+
   const post = Effect.fnUntraced(function* <E>(
     run: string,
     word: (state: Run.RunState, at: number) => Effect.Effect<Event | undefined, E>
@@ -404,12 +409,12 @@ const make = Effect.fnUntraced(function* (
     }),
     step: Effect.fnUntraced(function* (id, who) {
       yield* postPause(id, who)
-      yield* post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
-      yield* custody.takeOver(id)
+      const posted = post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
+      yield* heeded(Effect.andThen(posted, custody.takeOver(id)))
     }),
     respond: Effect.fnUntraced(function* (id, request, value, who) {
-      const event = yield* post(id, (state, at) => Answer.event(state, request, value, at, who))
-      const taken = yield* custody.takeOver(id)
+      const posted = post(id, (state, at) => Answer.event(state, request, value, at, who))
+      const [event, taken] = yield* heeded(Effect.all([posted, custody.takeOver(id)]))
       // two answers may be on their way at once
       if (event?._tag === "Answered" && !(yield* Answer.isFirst(store, id, event))) {
         return yield* new AlreadyAnswered({ run: id, request })
@@ -418,8 +423,8 @@ const make = Effect.fnUntraced(function* (
     }),
     signal: Effect.fnUntraced(function* (id, name, value, who) {
       if (isDeep(value)) return yield* new InvalidAnswer({ request: name, issues: ["it is nested too deeply"] })
-      yield* post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
-      return yield* custody.takeOver(id)
+      const posted = post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
+      return yield* heeded(Effect.andThen(posted, custody.takeOver(id)))
     }),
     retry: Effect.fnUntraced(function* (id, { force = false, inputs = {}, task } = {}) {
       const contracts = yield* executor.contracts

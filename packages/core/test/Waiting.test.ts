@@ -51,6 +51,22 @@ describe("a question", () => {
     }).pipe(Effect.provide(engine({ ask })))
   )
 
+  it.live("is answered for good once the answer is recorded, whoever gives it goes away or not", () =>
+    Effect.gen(function* () {
+      const gleitzeit = yield* Gleitzeit
+      for (let moment = 0; moment < 40; moment++) {
+        const { run } = yield* gleitzeit.run(workflow(one))
+        const answering = yield* Effect.forkChild(gleitzeit.respond(run, "review", "yes"))
+        yield* Effect.repeat(Effect.yieldNow, { times: moment })
+        yield* Fiber.interrupt(answering)
+        // before it was recorded it can be given again
+        yield* Effect.exit(gleitzeit.respond(run, "review", "yes"))
+        const { status } = yield* Effect.timeout(gleitzeit.wait(run), "5 seconds")
+        assert.strictEqual(status, "completed", String(moment))
+      }
+    }).pipe(Effect.provide(engine({ ask })))
+  )
+
   it.effect("takes no answer that its schema refuses, no second one, and none for what was not asked", () =>
     Effect.gen(function* () {
       const gleitzeit = yield* Gleitzeit
