@@ -1,7 +1,7 @@
 /** What the tests share: a provider on a mini-ollama, and what a call told its task while it ran. */
-import { LlmV1, Provider, TaskContext, type Task } from "@gleitzeit/core"
+import { LlmV1, Provider, Providers, TaskContext, type Task } from "@gleitzeit/core"
 import { MiniOllama } from "@gleitzeit/mini-ollama"
-import { Effect, type Schema } from "effect"
+import { Effect, Layer, type Schema, type Scope } from "effect"
 import { createServer, type RequestListener, type Server } from "node:http"
 import { OllamaProvider } from "../src/index.ts"
 
@@ -34,6 +34,41 @@ export const listening = (answer: RequestListener) =>
         server.close()
       })
   ).pipe(Effect.map(({ url }) => url))
+
+/**
+ * A provider on duty for `ProviderTest.suite`, and a call of it that is slow: its server, the first of them, answers
+ * what says "wait for it" only in part.
+ */
+export const onDuty = (
+  start: Effect.Effect<readonly [MiniOllama.MiniOllama, ...ReadonlyArray<MiniOllama.MiniOllama>], never, Scope.Scope>
+) => {
+  let mini: MiniOllama.MiniOllama | undefined
+  const layer = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const servers = yield* start
+      const [first] = servers
+      mini = first
+      const made = OllamaProvider.make(
+        servers.length === 1 ? { url: first.url } : { endpoints: servers.map(({ url }) => url) }
+      )
+      const provider = yield* Provider.make(LlmV1.LlmV1, yield* made)
+      const { register } = yield* Providers.Providers
+      yield* register({
+        ...provider,
+        call: (method, params) => {
+          if (JSON.stringify(params).includes("wait for it")) first.script({ hold: 1 })
+          return provider.call(method, params)
+        }
+      })
+    })
+  )
+  const slow = {
+    method: "llm/chat",
+    params: { model: "llama3.2", prompt: "wait for it" },
+    isGone: Effect.suspend(() => Effect.as(mini?.until(() => mini?.closes() === 1) ?? Effect.void, true))
+  }
+  return { layer, slow }
+}
 
 export interface Setup extends OllamaProvider.Options {
   readonly mini?: MiniOllama.Options
