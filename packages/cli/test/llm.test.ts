@@ -26,7 +26,7 @@ const gz = (folder: string, url: string, ...args: ReadonlyArray<string>) =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-const document = (name: string): string => readFileSync(join(import.meta.dirname, "seeds", name), "utf8")
+const document = (...path: ReadonlyArray<string>): string => readFileSync(join(import.meta.dirname, ...path), "utf8")
 
 interface Mishap {
   readonly task: string
@@ -103,7 +103,7 @@ describe("the program and Ollama", () => {
       const answers = ["Three words here", findings]
       const mini = yield* MiniOllama.start({ models: ["llama3"], replies: () => answers.pop() ?? "" })
       const { file, folder } = yield* place()
-      const path = file("research_workflow.yaml", document("research_workflow.yaml"))
+      const path = file("research_workflow.yaml", document("../../core/test/fixtures/seed-names.yaml"))
       const { exit, stderr, stdout } = yield* gz(folder, mini.url, "run", path, "--json")
       assert.deepStrictEqual([exit, stderr], [0, ""])
       const { tasks } = JSON.parse(stdout)
@@ -123,7 +123,7 @@ describe("the program and Ollama", () => {
       file("extractors/db_extract.py", `result = [{"id": id, "from": args["database"]} for id in (1, 2)]`)
       file("validators/data_validator.py", `result = [row for row in args["data"] if row["from"] == "production"]`)
       file("transformers/data_transformer.py", `result = [row["id"] * 10 for row in args["validated_data"]]`)
-      const path = file("data_pipeline.json", document("data_pipeline.json"))
+      const path = file("data_pipeline.json", document("seeds/data_pipeline.json"))
       const { exit, stderr, stdout } = yield* gz(folder, mini.url, "run", path, "--json")
       assert.deepStrictEqual([exit, stderr], [0, ""])
       assert.strictEqual(JSON.parse(stdout).tasks["Save Results"].result.result, "Saved 2 records with analysis")

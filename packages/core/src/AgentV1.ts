@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { Failure } from "./Failure.ts"
-import { ChatParams } from "./LlmV1.ts"
+import { ChatParams, says } from "./LlmV1.ts"
 import * as Method from "./Method.ts"
 import * as Protocol from "./Protocol.ts"
 import { Usage } from "./Task.ts"
@@ -44,15 +44,7 @@ export const RunParams = Schema.Struct({
     Schema.Literals(["tell", "fail"]),
     "After a tool fails: `tell` the model (the default), or `fail` as the tool did."
   )
-}).check(
-  Schema.makeFilter(
-    ({ messages, prompt }) =>
-      (messages ?? []).length > 0 ||
-      prompt !== undefined ||
-      "needs `messages` (a list of {role, content}, not empty) or `prompt`",
-    { toJsonSchema: () => ({ anyOf: [{ required: ["messages"] }, { required: ["prompt"] }] }) }
-  )
-)
+}).check(says)
 export type RunParams = typeof RunParams.Type
 
 /** What came of a tool. One of `result` and `error` is there. */

@@ -332,10 +332,6 @@ const make = Effect.fnUntraced(function* (
     Effect.flatMap(submit(workflow, runOptions), (id) => Effect.onInterrupt(wait(id), () => custody.letGo(id)))
 
   /** Says something to a run, if it is not over. */
-  /** What was posted has its effect, also when whoever posts it goes away in between. */
-  const heeded = <A, E>(posting: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.flatMap(Effect.forkIn(posting, own, { startImmediately: true }), Fiber.join)
-
   const post = Effect.fnUntraced(function* <E>(
     run: string,
     word: (state: Run.RunState, at: number) => Effect.Effect<Event | undefined, E>
@@ -347,6 +343,13 @@ const make = Effect.fnUntraced(function* (
     if (event !== undefined) yield* store.post(run, { at, kind: event._tag, json: JSON.stringify(event) })
     return event
   })
+
+  /** Posts, and sees to it that somebody drives the run, also when whoever posts goes away in between. */
+  const tell = <E>(run: string, posting: Effect.Effect<Event | undefined, E>, entry?: Custody.Entry) =>
+    Effect.all({ event: posting, taken: custody.takeOver(run, entry) }).pipe(
+      Effect.forkIn(own, { startImmediately: true }),
+      Effect.flatMap(Fiber.join)
+    )
 
   const by = (who: string | undefined) => (who === undefined ? {} : { by: who })
 
@@ -374,13 +377,13 @@ const make = Effect.fnUntraced(function* (
     submit,
     resume: Effect.fnUntraced(function* (id, { inputs = {} } = {}) {
       if ((yield* state(id)).paused) {
-        yield* Effect.catchTag(
-          post(id, (_, at) => Effect.succeed({ _tag: "Continued", v: 1, at })),
-          "RunFinished",
-          () => Effect.void
-        )
+        const posting = post(id, (_, at) => Effect.succeed({ _tag: "Continued", v: 1, at }))
         // its driver, if it has one, goes on
-        yield* custody.takeOver(id, { inputs })
+        yield* tell(
+          id,
+          Effect.catchTag(posting, "RunFinished", () => Effect.undefined),
+          { inputs }
+        )
       } else yield* custody.takeOver(id, { inputs, force: true })
     }),
     wait,
@@ -399,22 +402,23 @@ const make = Effect.fnUntraced(function* (
     watch: (id) => Watch.watch(store, feed, id),
     list: (query) => store.list(query),
     cancel: Effect.fnUntraced(function* (id, who) {
-      yield* post(id, (_, at) => Effect.succeed({ _tag: "CancelRequested", v: 1, at, ...by(who) }))
+      const posting = post(id, (_, at) => Effect.succeed({ _tag: "CancelRequested", v: 1, at, ...by(who) }))
       // a driver sees the post; without one the run is ended here
-      if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
+      if ((yield* tell(id, posting, { ending: true })).taken) yield* wait(id)
     }),
     pause: Effect.fnUntraced(function* (id, who) {
-      yield* postPause(id, who)
-      if (yield* custody.takeOver(id, { ending: true })) yield* wait(id)
+      if ((yield* tell(id, postPause(id, who), { ending: true })).taken) yield* wait(id)
     }),
     step: Effect.fnUntraced(function* (id, who) {
       yield* postPause(id, who)
-      const posted = post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
-      yield* heeded(Effect.andThen(posted, custody.takeOver(id)))
+      yield* tell(
+        id,
+        post(id, (_, at) => Effect.succeed({ _tag: "StepRequested", v: 1, at, ...by(who) }))
+      )
     }),
     respond: Effect.fnUntraced(function* (id, request, value, who) {
-      const posted = post(id, (state, at) => Answer.event(state, request, value, at, who))
-      const [event, taken] = yield* heeded(Effect.all([posted, custody.takeOver(id)]))
+      const posting = post(id, (state, at) => Answer.event(state, request, value, at, who))
+      const { event, taken } = yield* tell(id, posting)
       // two answers may be on their way at once
       if (event?._tag === "Answered" && !(yield* Answer.isFirst(store, id, event))) {
         return yield* new AlreadyAnswered({ run: id, request })
@@ -423,8 +427,8 @@ const make = Effect.fnUntraced(function* (
     }),
     signal: Effect.fnUntraced(function* (id, name, value, who) {
       if (isDeep(value)) return yield* new InvalidAnswer({ request: name, issues: ["it is nested too deeply"] })
-      const posted = post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
-      return yield* heeded(Effect.andThen(posted, custody.takeOver(id)))
+      const posting = post(id, (_, at) => Effect.succeed({ _tag: "Signalled", v: 1, at, name, value, ...by(who) }))
+      return (yield* tell(id, posting)).taken
     }),
     retry: Effect.fnUntraced(function* (id, { force = false, inputs = {}, task } = {}) {
       const contracts = yield* executor.contracts

@@ -100,7 +100,8 @@ const chat = {
   ...common
 }
 
-const says = Schema.makeFilter<Schema.Struct.Type<typeof chat>>(
+/** There is something to answer. */
+export const says = Schema.makeFilter<Pick<Schema.Struct.Type<typeof chat>, "messages" | "prompt">>(
   ({ messages, prompt }) =>
     (messages ?? []).length > 0 ||
     prompt !== undefined ||

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { QuestionExpired, SecretMissing, TaskExecutionFailed, TaskSuspended } from "../src/Errors.ts"
+import { QuestionExpired, TaskExecutionFailed, TaskSuspended } from "../src/Errors.ts"
 import * as ExecutorModule from "../src/Executor.ts"
 import type { Call, Host } from "../src/Executor.ts"
 import * as FailureData from "../src/Failure.ts"
@@ -13,6 +13,7 @@ import * as ProvidersModule from "../src/Providers.ts"
 import * as Secrets from "../src/Secrets.ts"
 import type { Chunk, Question, Usage } from "../src/Task.ts"
 import { TaskContext } from "../src/TaskContext.ts"
+import { call, listener } from "./host.ts"
 
 const { Executor } = ExecutorModule
 
@@ -42,41 +43,6 @@ const serve = (handler: Handler, more: { readonly name?: string; readonly concur
     yield* providers.register(yield* Provider.make(TestV1, { name: "test", ...more, handlers: { "test/do": handler } }))
   })
 
-const call = (more: Partial<Call> = {}): Call => ({
-  run: "run",
-  task: "task",
-  attempt: 1,
-  method: "test/do",
-  params: {},
-  priority: 2,
-  idempotencyKey: "run/task",
-  ...more
-})
-
-/** A host that writes down what it is asked. */
-const listener = (more: Partial<Host> = {}) => {
-  const heard: {
-    chunks: Array<Chunk>
-    usage: Array<Usage>
-    calls: Array<unknown>
-    asked: Array<unknown>
-  } = {
-    chunks: [],
-    usage: [],
-    calls: [],
-    asked: []
-  }
-  const host: Host = {
-    emit: (chunk) => Effect.sync(() => void heard.chunks.push(chunk)),
-    usage: (usage) => Effect.sync(() => void heard.usage.push(usage)),
-    call: (...args) => Effect.sync(() => (heard.calls.push(args), "from the host")),
-    answer: (...args) => Effect.sync(() => (heard.asked.push(args), "yes")),
-    waits: () => {},
-    secret: (input) => Effect.fail(new SecretMissing({ secret: `inputs.${input}` })),
-    ...more
-  }
-  return { heard, host }
-}
 const execute = (more: Partial<Call> = {}, host: Host = listener().host) =>
   Effect.flatMap(Executor, (executor) => executor.execute(call(more), host))
 

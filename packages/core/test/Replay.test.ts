@@ -16,7 +16,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { ExecutorTest } from "../../testkit/src/index.ts"
 import * as BuiltIn from "../src/BuiltIn.ts"
-import { SecretMissing, TaskExecutionFailed } from "../src/Errors.ts"
+import { TaskExecutionFailed } from "../src/Errors.ts"
 import * as ExecutorModule from "../src/Executor.ts"
 import type { Call, Host } from "../src/Executor.ts"
 import * as FailureData from "../src/Failure.ts"
@@ -29,8 +29,9 @@ import * as Providers from "../src/Providers.ts"
 import * as Replay from "../src/Replay.ts"
 import { write } from "../src/ReplayRecording.ts"
 import * as Secrets from "../src/Secrets.ts"
-import { type Chunk, Usage } from "../src/Task.ts"
+import { Usage } from "../src/Task.ts"
 import { TaskContext } from "../src/TaskContext.ts"
+import { call, listener } from "./host.ts"
 
 const method = (params: Schema.Codec<unknown, unknown>) =>
   Method.make({ description: "For tests", effects: "reads", params, result: Schema.Json })
@@ -109,31 +110,6 @@ const only = (folder: string) => {
   const [name, ...more] = recordings(folder)
   assert.deepStrictEqual(more, [])
   return join(folder, name ?? "none")
-}
-
-const call = (more: Partial<Call> = {}): Call => ({
-  run: "run",
-  task: "task",
-  attempt: 1,
-  method: "test/do",
-  params: {},
-  priority: 2,
-  idempotencyKey: "run/task",
-  ...more
-})
-
-const listener = (more: Partial<Host> = {}) => {
-  const heard: { chunks: Array<Chunk>; usage: Array<Usage> } = { chunks: [], usage: [] }
-  const host: Host = {
-    emit: (chunk) => Effect.sync(() => void heard.chunks.push(chunk)),
-    usage: (usage) => Effect.sync(() => void heard.usage.push(usage)),
-    call: () => Effect.die("nobody calls"),
-    answer: () => Effect.die("nobody asks"),
-    waits: () => {},
-    secret: (input) => Effect.fail(new SecretMissing({ secret: `inputs.${input}` })),
-    ...more
-  }
-  return { heard, host }
 }
 
 type Running = ExecutorModule.Executor["Service"]

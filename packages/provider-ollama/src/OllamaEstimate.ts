@@ -1,6 +1,7 @@
 /** What a call may use at most, as far as its params tell. Pure. */
 import { LlmV1, Prices, type Task } from "@gleitzeit/core"
 import { Result, Schema } from "effect"
+import { provider } from "./OllamaCost.ts"
 
 export interface About {
   readonly pricing: Prices.Pricing
@@ -31,9 +32,6 @@ export const of = (method: string, params: Schema.Json, { model, pricing, repair
 }
 
 // internal
-
-/** As lists of prices name it, whatever the provider is called here. */
-const provider = "ollama"
 
 const given = Schema.optionalKey(Schema.Unknown)
 

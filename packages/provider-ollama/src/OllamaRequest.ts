@@ -2,8 +2,9 @@
 import { LlmV1 } from "@gleitzeit/core"
 import type { Schema } from "effect"
 import type { Attachments } from "./Attachments.ts"
+import type { Wish } from "./HubWish.ts"
 import type { Wanted } from "./OllamaAnswer.ts"
-import type { EmbedRequest, Request } from "./OllamaSchema.ts"
+import { type EmbedRequest, fullName, type Request } from "./OllamaSchema.ts"
 
 /** What is asked for where a task says nothing. */
 export interface Defaults {
@@ -82,6 +83,17 @@ export const wanted = ({ format, schema }: Pick<LlmV1.ChatParams, "format" | "sc
 export const option = (request: Request | EmbedRequest, name: "num_ctx" | "num_predict"): number | undefined => {
   const { [name]: value } = request.options
   return typeof value === "number" ? value : undefined
+}
+
+/** What decides where it is sent. `most`: tokens of the answer, where the task says so. */
+export const wish = (request: Request | EmbedRequest, most?: number): Wish => {
+  const context = option(request, "num_ctx")
+  return {
+    model: fullName(request.model),
+    asked: request.model,
+    ...(context === undefined ? {} : { context }),
+    ...(most === undefined || most < 0 ? {} : { output: most })
+  }
 }
 
 /** Characters that the model is to read. */

@@ -99,14 +99,7 @@ const shown = 2000
 const once = Effect.fnUntraced(function* (around: Around, { most, request, route }: Asked, start: number) {
   const task = yield* TaskContext.TaskContext
   const clock = yield* Clock.Clock
-  const context = OllamaRequest.option(request, "num_ctx")
-  const wish = {
-    model: fullName(request.model),
-    asked: request.model,
-    ...(context === undefined ? {} : { context }),
-    ...(most === undefined || most < 0 ? {} : { output: most })
-  }
-  return yield* around.run(wish, ({ client, published, took, url }) =>
+  return yield* around.run(OllamaRequest.wish(request, most), ({ client, published, took, url }) =>
     Effect.gen(function* () {
       const answer = new Answer()
       yield* Telemetry.served(url)

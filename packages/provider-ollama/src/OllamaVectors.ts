@@ -4,7 +4,7 @@ import { Clock, Effect } from "effect"
 import { isCount } from "./OllamaAnswer.ts"
 import * as OllamaCost from "./OllamaCost.ts"
 import * as OllamaRequest from "./OllamaRequest.ts"
-import { type Embedded, fullName } from "./OllamaSchema.ts"
+import type { Embedded } from "./OllamaSchema.ts"
 import type { Around } from "./OllamaText.ts"
 
 /** An empty text has no vector: it is refused, before anybody is asked. */
@@ -36,13 +36,7 @@ export const embed = Effect.fnUntraced(function* (
     }
   }
   const request = OllamaRequest.embed(params, defaults, texts)
-  const context = OllamaRequest.option(request, "num_ctx")
-  const wish = {
-    model: fullName(request.model),
-    asked: request.model,
-    ...(context === undefined ? {} : { context })
-  }
-  const { found, url } = yield* run(wish, ({ client, took, url }) =>
+  const { found, url } = yield* run(OllamaRequest.wish(request), ({ client, took, url }) =>
     Effect.map(Effect.andThen(Telemetry.served(url), client.embed(request)), (found) => {
       const { load_duration, total_duration } = found
       if (typeof total_duration === "number") {

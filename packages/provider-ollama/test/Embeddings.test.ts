@@ -1,34 +1,21 @@
 import { Errors } from "@gleitzeit/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Schema } from "effect"
-import { createServer } from "node:http"
-import { connect, setup } from "./calls.ts"
+import { connect, listening, setup } from "./calls.ts"
 
 const many = Array.from({ length: 20 }, (_, index) => `text number ${index}`)
 
 /** A server that answers so. */
-const answering = Effect.fnUntraced(function* (answer: (path: string) => readonly [status: number, body: Schema.Json]) {
-  const server = createServer((request, response) => {
-    request.resume()
-    const [status, body] = answer(request.url ?? "")
-    response.writeHead(status, { "content-type": "application/json" })
-    response.end(JSON.stringify(body))
-  })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
+const answering = (answer: (path: string) => readonly [status: number, body: Schema.Json]) =>
+  Effect.flatMap(
+    listening((request, response) => {
+      request.resume()
+      const [status, body] = answer(request.url ?? "")
+      response.writeHead(status, { "content-type": "application/json" })
+      response.end(JSON.stringify(body))
     }),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
+    (url) => connect({ url })
   )
-  return yield* connect({ url: `http://127.0.0.1:${port}` })
-})
 
 /** A server that answers every request with these vectors. */
 const giving = (embeddings: ReadonlyArray<ReadonlyArray<number>>) =>

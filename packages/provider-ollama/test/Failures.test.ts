@@ -3,8 +3,8 @@ import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
-import { connect, setup } from "./calls.ts"
+import type { IncomingMessage } from "node:http"
+import { connect, listening, setup } from "./calls.ts"
 
 const hello = { model: "llama3.2", prompt: "hello there" }
 
@@ -39,24 +39,6 @@ const silence = Effect.acquireRelease(
       Object.assign(console, methods)
     })
 ).pipe(Effect.map(({ printed }) => printed))
-
-/** The URL of a server that answers so. */
-const listening = (answer: RequestListener) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly server: Server; readonly url: string }>((resume) => {
-      const server = createServer(answer)
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" ? address?.port : 0
-        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
-      })
-    }),
-    ({ server }) =>
-      Effect.sync(() => {
-        server.closeAllConnections()
-        server.close()
-      })
-  ).pipe(Effect.map(({ url }) => url))
 
 describe("a server that cannot be reached", () => {
   it.effect("refuses: the failure names it, and says how to start Ollama", () =>
@@ -161,27 +143,15 @@ describe("a server that cannot be reached", () => {
 
 describe("a socket that was kept, and closed from the other side", () => {
   /** Answers unless it is told to close the socket. */
-  const closing = Effect.fnUntraced(function* (closes: (request: IncomingMessage) => boolean) {
-    const server = createServer((request, response) => {
-      request.resume()
-      if (closes(request)) server.closeAllConnections()
-      else response.end(`${JSON.stringify({ message: { content: "a" }, done: true })}\n`)
-    })
-    const port = yield* Effect.acquireRelease(
-      Effect.callback<number>((resume) => {
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-        })
+  const closing = (closes: (request: IncomingMessage) => boolean) =>
+    Effect.flatMap(
+      listening((request, response) => {
+        request.resume()
+        if (closes(request)) request.socket.destroy()
+        else response.end(`${JSON.stringify({ message: { content: "a" }, done: true })}\n`)
       }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
+      (url) => connect({ url })
     )
-    return yield* connect({ url: `http://127.0.0.1:${port}` })
-  })
 
   it.effect("is given up for another one", () =>
     Effect.gen(function* () {

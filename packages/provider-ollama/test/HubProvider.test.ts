@@ -1,37 +1,16 @@
 /** What every provider must do, on several servers; and what of a provider only several servers show. */
-import { Errors, LlmV1, Provider, Providers } from "@gleitzeit/core"
+import { Errors } from "@gleitzeit/core"
 import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { ProviderTest } from "@gleitzeit/testkit"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { OllamaProvider } from "../src/index.ts"
-import { connect } from "./calls.ts"
+import { connect, onDuty } from "./calls.ts"
 
-let mini: MiniOllama.MiniOllama | undefined
-
-const layer = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const servers = yield* Effect.all([MiniOllama.start(), MiniOllama.start({ models: ["llava"] })])
-    mini = servers[0]
-    const made = OllamaProvider.make({ endpoints: servers.map(({ url }) => url) })
-    const provider = yield* Provider.make(LlmV1.LlmV1, yield* made)
-    const { register } = yield* Providers.Providers
-    yield* register({
-      ...provider,
-      call: (method, params) => {
-        if (JSON.stringify(params).includes("wait for it")) servers[0].script({ hold: 1 })
-        return provider.call(method, params)
-      }
-    })
-  })
-)
+const { layer, slow } = onDuty(Effect.all([MiniOllama.start(), MiniOllama.start({ models: ["llava"] })]))
 
 ProviderTest.suite("ollama on two servers", layer, {
-  slow: {
-    method: "llm/chat",
-    params: { model: "llama3.2", prompt: "wait for it" },
-    isGone: Effect.suspend(() => Effect.as(mini?.until(() => mini?.closes() === 1) ?? Effect.void, true))
-  },
+  slow,
   failing: [
     { method: "llm/chat", params: { model: "nobody-has-it", prompt: "a" } },
     { method: "llm/embeddings", params: { model: "nobody-has-it", text: "a" } }

@@ -3,19 +3,7 @@ import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Schema } from "effect"
 import { OllamaProvider } from "../src/index.ts"
-import { connect, setup } from "./calls.ts"
-
-/** A context that nobody listens to. */
-const quiet: TaskContext.TaskContext["Service"] = {
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "run/task",
-  emit: () => Effect.void,
-  usage: () => Effect.void,
-  call: () => Effect.die("not called"),
-  suspend: () => Effect.die("not called")
-}
+import { connect, quiet, setup } from "./calls.ts"
 
 const lastBody = (mini: MiniOllama.MiniOllama) => mini.requests().at(-1)?.body ?? {}
 
