@@ -45,9 +45,9 @@ const run = (provider: Provider.Provider, code: string, sandbox: string): Promis
     )
   )
 
-const start = (): Promise<void> =>
+const start = (code = "pass"): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child = spawn(python, ["-c", "pass"], { stdio: "ignore" })
+    const child = spawn(python, ["-c", code], { stdio: "ignore" })
     child.once("error", reject)
     child.once("exit", () => resolve())
   })
@@ -79,7 +79,7 @@ const times = new Map<string, Array<number>>()
 const note = (name: string, value: number) => times.set(name, [...(times.get(name) ?? []), value])
 const of = (name: string) => median(times.get(name) ?? [])
 for (let round = 0; round < rounds; round++) {
-  note("start", await clocked(start))
+  note("start", await clocked(() => start()))
   for (const level of levels) note(level, await clocked(() => run(provider, small, level)))
 }
 say("python3 -c pass, ms", digits(of("start")))
@@ -88,7 +88,7 @@ for (const level of levels)
 
 // eight at once
 for (let round = 0; round < 5; round++) {
-  note("starts", await rate(40, start))
+  note("starts", await rate(40, () => start()))
   for (const level of levels) note(`${level} at once`, await rate(80, () => run(provider, small, level)))
 }
 say("python3 -c pass, eight at once, per second", digits(of("starts"), 0))
@@ -130,9 +130,17 @@ const bare = (size: number, n: number) => {
   const code = `import time\n${fibonacci}begun = time.perf_counter()\nfor _ in range(${size}): fibonacci(${n})\nprint(time.perf_counter() - begun)`
   return Number(execFileSync(python, ["-c", code], { encoding: "utf8" })) * 1000
 }
+/** Below this no task that is a fork can come. */
+const forks = `import os
+for _ in range(40):
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    os.waitpid(pid, 0)`
 for (let round = 0; round < 5; round++) {
+  note("forks", await clocked(() => start(forks)))
   for (const level of ["none", "strict"]) note(`40 ${level}`, await flow(40, 10, level))
 }
+say("40 forks that do nothing, with the start, s", digits(of("forks") / 1000, 3))
 for (const level of ["none", "strict"]) say(`40 x fibonacci(10), ${level}, s`, digits(of(`40 ${level}`) / 1000, 3))
 for (let round = 0; round < 3; round++) {
   note("bare", bare(10, 33))

@@ -92,7 +92,7 @@ const resting = Effect.fnUntraced(function* (run: string, face: Face) {
       return report
     }
   }).pipe(Effect.onInterrupt(() => face.interrupted))
-})
+}, Effect.scoped)
 
 const isAtRest = ({ status }: Run.Outcome): boolean => status === "waiting" || Run.isOver(status)
 
@@ -117,7 +117,8 @@ const watching = Effect.fnUntraced(function* (
     }
     if (wanted !== undefined && seen >= wanted.sequence) Deferred.doneUnsafe(wanted.reached, Exit.void)
   })
-  const watcher = yield* Effect.forkChild(Stream.runForEachArray(gleitzeit.watch(run), observe), {
+  // ends with the following: no line comes after the one that says how to go on
+  const watcher = yield* Effect.forkScoped(Stream.runForEachArray(gleitzeit.watch(run), observe), {
     startImmediately: true
   })
   return Effect.gen(function* () {

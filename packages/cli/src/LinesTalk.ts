@@ -24,6 +24,9 @@ export class Talk {
         if (chunk._tag === "Text" || (chunk._tag === "Reasoning" && this.#options.verbose)) {
           return this.#said(live.task, chunk._tag === "Reasoning", live.attempt, chunk.text, now)
         }
+        if (chunk._tag === "Log" && (chunk.level !== "debug" || this.#options.verbose)) {
+          return [...this.#rest(live.task, now), this.#line(live.task, false, Text.flat(chunk.message), now)]
+        }
         break
       }
       case "Gap": {

@@ -387,6 +387,7 @@ const observeChunk = (found: Found, live: Extract<Gleitzeit.Live, { readonly _ta
       return
     case "Log":
       if (row.logs.length < maxLogs) row.logs.push(chunk.message)
+      if (chunk.level !== "debug") observeLine(found, live, chunk.message)
   }
 }
 
@@ -404,6 +405,16 @@ const observeText = (
   voice.text = shorten(voice.text + text)
   row.voices.delete(task)
   row.voices.set(task, voice)
+}
+
+/** A line of its own among what is written. What the task says of itself stays. */
+const observeLine = (found: Found, live: Extract<Gleitzeit.Live, { readonly _tag: "Chunk" }>, line: string): void => {
+  const { row } = found
+  const { message } = row
+  const known = row.voices.get(live.task)
+  const isBegun = known?.attempt === live.attempt && !known.text.endsWith("\n")
+  observeText(found, live, `${isBegun ? "\n" : ""}${line}\n`)
+  row.message = message
 }
 
 /** Seldom, and at a line's or word's beginning where there is one: so what is broken into lines stays broken there. */

@@ -84,6 +84,26 @@ describe("Talk", () => {
     assert.deepStrictEqual(told(seen, true).slice(0, 2), ["12:00:00 a thinks | hm", "12:00:00 a | Yes."])
   })
 
+  it("gives what is logged a line of its own, and tells what is for debugging with verbose only", () => {
+    const log = (index: number, level: "debug" | "warning", message: string): Gleitzeit.Live => ({
+      _tag: "Chunk",
+      task: "a",
+      attempt: 1,
+      index,
+      chunk: { _tag: "Log", level, message }
+    })
+    const seen = [
+      chunk("a", 0, "half a"),
+      log(1, "warning", "careful"),
+      log(2, "debug", "x = 1"),
+      chunk("a", 3, " line")
+    ]
+    const end = "12:00:00 a completed in 1.2 s"
+    const [begun, logged, debug, rest] = ["half a", "careful", "x = 1", " line"].map((text) => `12:00:00 a | ${text}`)
+    assert.deepStrictEqual(told([...seen, ends("a")]), [begun, logged, rest, end])
+    assert.deepStrictEqual(told([...seen, ends("a")], true).slice(0, 4), [begun, logged, debug, rest])
+  })
+
   it("begins anew with an attempt, and says what is left out", () => {
     assert.deepStrictEqual(
       told([

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Event, type Gleitzeit, Run } from "@gleitzeit/core"
+import { type Event, type Gleitzeit, Run, type Task } from "@gleitzeit/core"
 import * as Lines from "../src/Lines.ts"
 import * as Progress from "../src/Progress.ts"
 import * as Style from "../src/Style.ts"
@@ -94,6 +94,23 @@ describe("View", () => {
     assert.include(View.frame(progress, color, begin, 0).join("\n"), dim("Let me think about"))
     for (const live of rest) Progress.observe(progress, live)
     assert.isEmpty(progress.rows.flatMap(({ voices }) => [...voices]))
+  })
+
+  it("shows what is logged on lines of its own, beside how far the task says that it is", () => {
+    const progress = progressOf(middle)
+    const row = progress.byPath.get("shorten")
+    const chunk = (index: number, chunk: Task.Chunk) =>
+      Progress.observe(progress, { _tag: "Chunk", task: "shorten", attempt: 2, index, chunk })
+    chunk(0, { _tag: "Text", text: "half a" })
+    chunk(1, { _tag: "Progress", fraction: 0.5, message: "step 1" })
+    chunk(2, { _tag: "Log", level: "info", message: "printed" })
+    chunk(3, { _tag: "Log", level: "debug", message: "x = 1" })
+    chunk(4, { _tag: "Log", level: "warning", message: "careful" })
+    assert.deepStrictEqual(
+      [...(row?.voices.values() ?? [])].map(({ text }) => text),
+      ["half a\nprinted\ncareful\n"]
+    )
+    assert.strictEqual(row?.message, "step 1")
   })
 
   it("begins anew with each attempt, and marks what is missing", () => {

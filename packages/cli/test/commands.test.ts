@@ -503,6 +503,8 @@ tasks:
         ollama: "failed",
         agent: "failed"
       })
+      const { health } = findings.find(({ what }: { what: string }) => what === "python")
+      assert.deepStrictEqual(Object.keys(health.levels), ["none", "rlimit", "strict", "ns", "container"])
       assert.deepStrictEqual(settings.providers.ollama.options.endpoint, {
         value: "http://127.0.0.1:9",
         from: "GLEITZEIT_OLLAMA_URL"

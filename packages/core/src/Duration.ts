@@ -4,6 +4,9 @@ import { Result } from "effect"
 /** What can be written, for messages. */
 export const expected = "seconds, or a duration such as 250ms, 30s, 5m, 1h or 2d"
 
+/** For schemas: what `parse` takes matches, and little else: `1s 1h` does too. */
+export const pattern = /^\s*(?:(?:\d+\.?\d*|\.\d+)\s*|(?:\d+(?:\.\d+)?\s*(?:ms|[dhms])\s*)+)$/
+
 /**
  * Milliseconds of `30s`, `5m`, `1h`, `250ms`, `2d`, of several such parts from large to small (`1h 30m`), or of a number
  * of seconds. Never below 0, and at most what a number holds exactly. The failure says what is wrong.

@@ -258,7 +258,11 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
     if (needsWhole.has(keyword) && keysOnly(limit).length === 0 && isOpen(value, context)) return undefined
   }
   const suggestion =
-    keyword === "enum" && context.quote && typeof value === "string" && Array.isArray(limit)
+    keyword === "enum" &&
+    context.quote &&
+    typeof value === "string" &&
+    Array.isArray(limit) &&
+    !switches.has(value.toLowerCase())
       ? nearest(
           value,
           limit.filter((choice) => typeof choice === "string")
@@ -267,16 +271,36 @@ const issueOf = (unit: Unit, context: Context): Issue | undefined => {
   return {
     path: pathOf(unit, context),
     keyword,
-    message: forbidden(keyword, unit, context) ?? messageOf(keyword, limit, found(value ?? null, context.quote), error),
+    message:
+      forbidden(keyword, unit, context) ??
+      suchAs(keyword, unit, context, value ?? null) ??
+      messageOf(keyword, limit, found(value ?? null, context.quote), error),
     ...(suggestion === undefined ? {} : { suggestion })
   }
 }
+
+/** Meant as true and false: no slip for a name that is like them. */
+const switches: ReadonlySet<string> = new Set(["yes", "no", "on", "off"])
 
 /** What a schema that nothing fits says of itself: where to put the value instead. */
 const forbidden = (keyword: string, { location }: Unit, { schema }: Context): string | undefined => {
   const owner = keyword === "not" ? wordAt(schema, location.replace(/\/not$/, "")) : undefined
   const said = isRecord(owner) && isNothing(owner) ? owner["description"] : undefined
   return typeof said === "string" ? said : undefined
+}
+
+/** Examples say more than a pattern. */
+const suchAs = (
+  keyword: string,
+  { location }: Unit,
+  { quote, schema }: Context,
+  value: Schema.Json
+): string | undefined => {
+  const owner = keyword === "pattern" ? wordAt(schema, location.replace(/\/pattern$/, "")) : undefined
+  const examples = isRecord(owner) ? owner["examples"] : undefined
+  if (!Array.isArray(examples) || examples.length === 0) return undefined
+  const expected = `expected text such as ${or(examples.map((example) => JSON.stringify(example)))}`
+  return quote ? `${expected}, found ${found(value)}` : expected
 }
 
 /** Steps into lists are numbers. */

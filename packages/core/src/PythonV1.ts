@@ -18,7 +18,7 @@ const size = /^ *(\d+(?:\.\d+)?) *(?:([kmgtKMGT])(?:[iI]?[bB])?|[bB])? *$/
 
 const sized = Schema.makeFilter(
   (text: string) => size.test(text) || `"${text.slice(0, 40)}" is no amount of memory, expected one such as 512M or 2G`,
-  { toJsonSchema: () => ({ pattern: size.source }) }
+  { toJsonSchema: () => ({ pattern: size.source, examples: ["512M", "2G"] }) }
 )
 
 /** Written as bytes, or as text such as `512M` and `1.5GiB`, in powers of 1024; decoded to bytes. At least 16 MiB. */
@@ -26,10 +26,13 @@ export const memory = (description: string): Schema.Codec<number, number | strin
   Schema.Union([Schema.Finite, Schema.String.check(sized)])
     .annotate({ description })
     .check(
-      Schema.makeFilter((written: number | string) => {
-        const bytes = bytesOf(written)
-        return bytes >= leastMemory || `${written} is less than the 16M that Python itself needs`
-      })
+      Schema.makeFilter(
+        (written: number | string) => {
+          const bytes = bytesOf(written)
+          return bytes >= leastMemory || `${written} is less than the 16M that Python itself needs`
+        },
+        { toJsonSchema: () => ({ minimum: leastMemory }) }
+      )
     )
     .pipe(
       Schema.decodeTo(Schema.Int, {
@@ -38,16 +41,24 @@ export const memory = (description: string): Schema.Codec<number, number | strin
       })
     )
 
+const timed = Schema.makeFilter(
+  (text: string) => Result.match(Duration.parse(text), { onFailure: (issue) => issue, onSuccess: () => true }),
+  { toJsonSchema: () => ({ pattern: Duration.pattern.source, examples: ["30s", "5m"] }) }
+)
+
 /** Written as seconds, or as text such as `30s` and `5m`; decoded to milliseconds. Above 0. */
 export const duration = (description: string): Schema.Codec<number, number | string> =>
-  Schema.Union([Schema.Finite, Schema.String])
+  Schema.Union([Schema.Finite, Schema.String.check(timed)])
     .annotate({ description })
     .check(
-      Schema.makeFilter((written: number | string) => {
-        const milliseconds = Duration.parse(written)
-        if (Result.isFailure(milliseconds)) return milliseconds.failure
-        return milliseconds.success > 0 || "a time limit is above 0"
-      })
+      Schema.makeFilter(
+        (written: number | string) => {
+          const milliseconds = Duration.parse(written)
+          if (Result.isFailure(milliseconds)) return milliseconds.failure
+          return milliseconds.success > 0 || "a time limit is above 0"
+        },
+        { toJsonSchema: () => ({ exclusiveMinimum: 0 }) }
+      )
     )
     .pipe(
       Schema.decodeTo(Schema.Finite, {
@@ -60,7 +71,7 @@ export const duration = (description: string): Schema.Codec<number, number | str
 export const Modules = Schema.Array(
   Schema.String.check(
     Schema.makeFilter((name) => identifier.test(name) || "is no name of a top-level module, such as json", {
-      toJsonSchema: () => ({ pattern: identifier.source })
+      toJsonSchema: () => ({ pattern: identifier.source, examples: ["json"] })
     })
   )
 )
@@ -82,6 +93,10 @@ const python = described(
   "The interpreter, or the folder of a virtual environment, in place of the provider's: a path, or a name on the PATH."
 )
 
+const remedy = "install them into a virtual environment and name that by `python`"
+
+const refused = `packages are not installed for a task; ${remedy}`
+
 const oneSource = Schema.makeFilter(
   (params: { readonly code?: unknown; readonly file?: unknown; readonly script?: unknown }) => {
     const given = (["code", "file", "script"] as const).filter((name) => params[name] !== undefined)
@@ -94,7 +109,7 @@ const oneSource = Schema.makeFilter(
 /** For the files that a provider reads, as for `code`: why source cannot be run as it asks to, if it cannot. */
 export const refusal = (source: string): string | undefined =>
   inlineMetadata.test(source)
-    ? `the source has inline script metadata (\`# /// script\`): packages are not installed for a task; ${remedy}, and leave the block out`
+    ? `the source has inline script metadata (\`# /// script\`): ${refused}, and leave the block out`
     : undefined
 
 export const ExecuteParams = Schema.Struct({
@@ -125,11 +140,7 @@ export const ExecuteParams = Schema.Struct({
     Modules,
     "The modules that the code may import. A guard rail that names what is wrong, no boundary: see `sandbox`."
   ),
-  requirements: Schema.optionalKey(
-    Schema.Json.annotate({ description: "Refused: packages are not installed for a task." }).check(
-      Schema.makeFilter(() => `packages are not installed for a task; ${remedy}`, { toJsonSchema: () => ({ not: {} }) })
-    )
-  )
+  requirements: Schema.optionalKey(Schema.Never.annotate({ message: refused, description: `Refused: ${refused}.` }))
 }).check(
   oneSource,
   Schema.makeFilter(
@@ -249,8 +260,6 @@ export const PythonV1 = Protocol.make("python/v1", {
 })
 
 // internal
-
-const remedy = "install them into a virtual environment and name that by `python`"
 
 /** @see https://packaging.python.org/en/latest/specifications/inline-script-metadata/ */
 const inlineMetadata = /^# \/\/\/ script[ \t]*\r?$/m

@@ -37,6 +37,15 @@ describe("parse", () => {
     const result = Duration.parse(text)
     assert.isTrue(Result.isFailure(result) || Number.isSafeInteger(result.success))
   })
+
+  it.prop(
+    "takes nothing that its pattern does not match",
+    { parts: Schema.Array(Schema.Literals(["1", "0", ".", "5", " ", "ms", "s", "m", "h", "d", "-"])) },
+    ({ parts }) => {
+      const text = parts.join("")
+      assert.isTrue(Result.isFailure(Duration.parse(text)) || Duration.pattern.test(text), JSON.stringify(text))
+    }
+  )
 })
 
 describe("format", () => {

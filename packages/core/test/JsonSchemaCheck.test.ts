@@ -27,6 +27,7 @@ describe("check", () => {
       [{ minLength: 1 }, "", "expected text, found an empty one"],
       [{ maxLength: 2 }, "abc", 'expected at most 2 characters, found "abc"'],
       [{ pattern: "^a" }, "b", 'expected text that matches ^a, found "b"'],
+      [{ pattern: "^a", examples: ["a", "ab"] }, "b", 'expected text such as "a" or "ab", found "b"'],
       [{ format: "date" }, "x", 'expected text in the format "date", found "x"'],
       [{ minItems: 2 }, [1], "expected at least 2 items"],
       [{ uniqueItems: true }, [1, 1], "expected items that all differ"],
@@ -37,6 +38,12 @@ describe("check", () => {
       [{ anyOf: [{ required: ["a"] }, { required: ["b"] }] }, {}, 'missing "a" or "b"']
     ]
     for (const [schema, value, message] of cases) assert.deepStrictEqual(issues(schema, value), [` | ${message}`])
+  })
+
+  it("takes no word for true or false for a slip in a name", () => {
+    const schema = { enum: ["none", "ns"] }
+    assert.deepStrictEqual(issues(schema, "no"), [' | expected "none" or "ns", found "no"'])
+    assert.deepStrictEqual(issues(schema, "nome"), [' | expected "none" or "ns", found "nome" | none'])
   })
 
   it("does not wait for what a string will be where nothing fits", () => {

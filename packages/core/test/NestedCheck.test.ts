@@ -177,7 +177,7 @@ describe("inside a nested workflow", () => {
   })
 
   it("a seed's timeout among the params is the task's", () => {
-    const { workflow } = load(["tasks: [{ workflow: [{ method: python/execute, params: { code: x, timeout: 3 } }] }]"])
+    const { workflow } = load(["tasks: [{ workflow: [{ method: python/validate, params: { code: x, timeout: 3 } }] }]"])
     const adopted = workflow === undefined ? undefined : Check.adopt(workflow, contracts)
     assert.strictEqual(adopted?.tasks[0].workflow?.tasks[0].timeout, 3000)
     assert.deepStrictEqual(adopted?.tasks[0].workflow?.tasks[0].params, { code: "x" })

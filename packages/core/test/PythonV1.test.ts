@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { marks } from "../src/Contract.ts"
+import * as JsonSchemaCheck from "../src/JsonSchemaCheck.ts"
 import * as Protocol from "../src/Protocol.ts"
 import { PythonV1 } from "../src/PythonV1.ts"
 
@@ -86,6 +87,20 @@ describe("python/v1", () => {
     for (const params of [{ code: "1", requirements: ["requests"] }, { code }, { code: bound }]) {
       assert.include(issue(execute(params, strict)), "packages are not installed for a task; install them into")
     }
+  })
+
+  it("says in its JSON Schema what time and memory are, and that packages are refused", () => {
+    const [contract] = Protocol.contracts(PythonV1)
+    if (contract === undefined) return assert.fail("no contract")
+    const said = (params: Schema.JsonObject) =>
+      JsonSchemaCheck.check(contract.params, { code: "1", ...params }).map(({ message }) => message)
+    const none = [{ timeout: "1h 30m" }, { timeout: 0.5 }, { timeout: "90" }, { max_memory: "1.5 GiB" }]
+    for (const params of none) assert.deepStrictEqual(said(params), [])
+    assert.deepStrictEqual(said({ timeout: 0 }), ["expected more than 0, found 0"])
+    assert.deepStrictEqual(said({ timeout: "soon" }), ['expected text such as "30s" or "5m", found "soon"'])
+    assert.deepStrictEqual(said({ max_memory: 512 }), ["expected at least 16777216, found 512"])
+    assert.deepStrictEqual(said({ max_memory: "lots" }), ['expected text such as "512M" or "2G", found "lots"'])
+    assert.match(said({ requirements: ["requests"] }).join(), /^Refused: packages are not installed for a task; /)
   })
 
   it("takes code as core binds it", () => {

@@ -142,7 +142,7 @@ const introduce = (executable: string, env: { readonly [name: string]: string })
     const real = own ?? ""
     const [major, minor] = version
     return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
-      ? Effect.fail(`is ${version.join(".")}${real === "" ? "" : `, ${real}`}`)
+      ? Effect.fail(`is ${version.join(".")}${real === "" || real === executable ? "" : `, ${real}`}`)
       : Effect.succeed({ executable: real === "" ? executable : real, version: version.join("."), prefix })
   })
 

@@ -14,7 +14,10 @@ export const resultOf = (stdout: string): Schema.Json => {
   const opening = last === "}" ? "{" : last === "]" ? "[" : undefined
   const start = opening === undefined ? -1 : lines.lastIndexOf(opening)
   const whole = [text, last, ...(start < 0 ? [] : [lines.slice(start).join("\n")])]
-  const within = lines.toReversed().filter((line) => /^\s*(?:\{.*\}|\[.*\])$/.test(line))
+  // the last piece of a longer one is none: what follows it goes on
+  const isAlone = (line: string, at: number) =>
+    /^\s*(?:\{.*\}|\[.*\])$/.test(line) && !/^\s*[\]},]/.test(lines[at + 1] ?? "")
+  const within = lines.filter(isAlone).toReversed()
   for (const candidate of [...whole, ...within]) {
     const json = parse(candidate)
     if (Result.isSuccess(json)) return json.success
@@ -25,5 +28,16 @@ export const resultOf = (stdout: string): Schema.Json => {
 // internal
 
 const parse = (text: string): Result.Result<Schema.Json, unknown> =>
-  // Safe: what JSON.parse gives is JSON.
-  Result.try(() => JSON.parse(text) as Schema.Json)
+  // Safe: what JSON.parse gives is JSON, and so is what stands for a number.
+  Result.try(() => JSON.parse(text, isLossy.test(text) ? exact : undefined) as Schema.Json)
+
+/** What a number has that this side may not be able to keep. Looking at each takes ten times as long. */
+const isLossy = /\d{16}|[eE]\+?\d{3}/
+
+/** A number that would be rounded, or be infinite, in the form in which it travels: see `values.py`. */
+const exact = (_: string, value: unknown, context?: { readonly source?: string }): unknown => {
+  const { source = "" } = context ?? {}
+  if (typeof value !== "number" || Math.abs(value) < 2 ** 53 || /^-?9007199254740992$/.test(source)) return value
+  if (/^-?\d+$/.test(source)) return { $type: "int", value: source }
+  return Number.isFinite(value) ? value : { $type: "float", value: value > 0 ? "inf" : "-inf" }
+}

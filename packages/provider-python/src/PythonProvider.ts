@@ -12,7 +12,7 @@ import {
   type Providers,
   PythonV1
 } from "@gleitzeit/core"
-import { Effect, type Layer, Option, Schema, type Scope } from "effect"
+import { Effect, type Layer, Option, Result, Schema, type Scope } from "effect"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { isAbsolute } from "node:path"
@@ -179,8 +179,11 @@ const spec = (
       health: Effect.gen(function* () {
         const { executable, prefix, version } = yield* python.find
         const found = { ...(yield* levels.of(executable)), container: (yield* runners.lacking) ?? null }
-        const status = found[levelOf(sandbox)] === null ? "healthy" : "unhealthy"
-        return { status, details: { executable, prefix, version, levels: found } } as const
+        const level = levelOf(sandbox)
+        const details = { executable, prefix, version, levels: found }
+        if (found[level] === null) return { status: "healthy", details } as const
+        const reason = `tasks are to run at the level ${level}, which is not available: ${found[level]}`
+        return { status: "unhealthy", details: { reason, ...details } } as const
       }),
       // code pays for what it asks for by itself, where nobody here sees it
       estimate: () => Effect.succeed({ calls: 1, input_tokens: 0, output_tokens: 0, cost_usd: 0 }),
@@ -240,13 +243,15 @@ const issueOf = ({ cwd, env = {}, python }: PythonV1.ExecuteParams, level: Pytho
   if (python !== undefined && level === "container") {
     return "`python` names a Python of this machine, and a container has the one of its image: leave one of them out"
   }
-  const wrong = Object.entries(env).find(([key, value]) => /^$|[=\0]/.test(key) || value.includes("\0"))
+  const wrong = Object.entries(env).find(([key, value]) => /^$|=/.test(key) || !isSettable(key) || !isSettable(value))
   if (wrong !== undefined) {
-    return `\`env\`: ${JSON.stringify(wrong[0])} cannot be set: a name is not empty and has no "=", and neither it nor its value has a NUL`
+    return `\`env\`: ${JSON.stringify(wrong[0])} cannot be set: a name is not empty and has no "=", and neither it nor its value has a NUL or half of a surrogate pair`
   }
   if (cwd === undefined || (isThere(cwd) && statSync(cwd).isDirectory())) return undefined
   return `\`cwd\`: there is no folder ${cwd}`
 }
+
+const isSettable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 const isThere = (path: string): boolean => !path.includes("\0") && isAbsolute(path) && existsSync(path)
 
@@ -262,7 +267,9 @@ const sourceOf = (
     if (!isThere(path) || !statSync(path).isFile()) {
       return Effect.fail(new Errors.InvalidParams({ method, issue: `\`${param}\`: there is no file ${path}` }))
     }
-    const refused = PythonV1.refusal(readFileSync(path, "latin1"))
+    // closed to this user, or larger than a text can be
+    const read = Result.try(() => readFileSync(path, "latin1"))
+    const refused = Result.isFailure(read) ? whyUnread(path, read.failure) : PythonV1.refusal(read.success)
     if (refused !== undefined) {
       return Effect.fail(new Errors.InvalidParams({ method, issue: `\`${param}\`: ${refused}` }))
     }
@@ -270,15 +277,32 @@ const sourceOf = (
   }
   if (code === undefined) return Effect.succeed({})
   const whole = typeof code === "string" ? undefined : onlyReferences(code)
-  if (whole !== undefined && !generated) {
-    const issue = `\`code\` is nothing but ${whole}: generated code is run in a sandbox only, so say \`sandbox: true\`; or write the code into the workflow, and pass values to it by \`args\` or by \`\${...}\` inside it`
+  if (whole === undefined) return Effect.succeed({ code })
+  if (!generated) {
+    const issue = `\`code\` is nothing but ${whole.written}: generated code is run in a sandbox only, so say \`sandbox: true\`; or write the code into the workflow, and pass values to it by \`args\` or by \`\${...}\` inside it`
     return Effect.fail(new Errors.InvalidParams({ method, issue }))
   }
-  return Effect.succeed({ code })
+  const { text, written } = whole
+  if (text === undefined) {
+    const issue = `\`code\` is nothing but ${written}, and its value is no text`
+    return Effect.fail(new Errors.InvalidParams({ method, issue }))
+  }
+  const refused = PythonV1.refusal(text)
+  if (refused !== undefined) return Effect.fail(new Errors.InvalidParams({ method, issue: `\`code\`: ${refused}` }))
+  return Effect.succeed({ code: text })
 }
 
-const onlyReferences = ({ segments, source }: Contract.Code): string | undefined =>
-  segments.some((part) => typeof part !== "string") &&
-  segments.every((part) => typeof part !== "string" || part.trim() === "")
-    ? source.trim()
-    : undefined
+const whyUnread = (path: string, error: unknown): string =>
+  `the file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`
+
+/** How it is written, and the source that its values make; without one where a value is no text. */
+const onlyReferences = ({
+  segments,
+  source,
+  values
+}: Contract.Code): { readonly written: string; readonly text: string | undefined } | undefined => {
+  if (segments.every((part) => typeof part === "string")) return undefined
+  if (segments.some((part) => typeof part === "string" && part.trim() !== "")) return undefined
+  const parts = segments.map((part) => (typeof part === "string" ? part : values[part.ref]))
+  return { written: source.trim(), text: parts.every((part) => typeof part === "string") ? parts.join("") : undefined }
+}

@@ -4,8 +4,9 @@ import { Clock, Effect, Result, type Schema } from "effect"
 import { dirname, resolve } from "node:path"
 import { Output } from "./Output.ts"
 import type * as Process from "./Process.ts"
-import { type Report, reports as reportsOf } from "./Report.ts"
+import { type LogLevel, type Report, reports as reportsOf } from "./Report.ts"
 import { frame } from "./Frames.ts"
+import { isIsolated } from "./Runners.ts"
 import type { Lost } from "./Zygote.ts"
 
 /** What is to be run or read. One of `code` and `file`. */
@@ -76,12 +77,12 @@ export const run = (
     const { scratch } = settings
     let final: Report | undefined
 
-    const tell = (level: "info" | "warning", lines: ReadonlyArray<string>) =>
+    const tell = (level: LogLevel, lines: ReadonlyArray<string>) =>
       Effect.forEach(lines, (message) => task.emit({ _tag: "Log", level, message }), { discard: true })
 
     const hear = (report: Report): Effect.Effect<void> => {
       if (report._tag === "Progress") return task.emit(report)
-      if (report._tag === "Warning") return tell("warning", [report.message])
+      if (report._tag === "Log") return tell(report.level, [report.message])
       final ??= report
       return Effect.void
     }
@@ -117,7 +118,7 @@ export const run = (
       return yield* failed(reason, { level: settings.confinement.level })
     }
     const { memory } = settings.confinement.limits
-    if (report?._tag === "Failed") return yield* raised(report, name, left, memory)
+    if (report?._tag === "Failed") return yield* raised(report, name, left, settings)
     if (report === undefined || ended.code !== 0) return yield* crashed(ended, report !== undefined, left, memory)
     const milliseconds = Math.round(Number((yield* Clock.currentTimeNanos) - began) / 1e6)
     return { report, stdout, stderr, milliseconds, rss: ended.rss }
@@ -177,13 +178,11 @@ const raised = (
   { line, message, traceback = "", type }: Extract<Report, { readonly _tag: "Failed" }>,
   name: string,
   left: Left,
-  memory: number | undefined
+  settings: Settings
 ): Errors.TaskExecutionFailed => {
   const [first = ""] = message.split("\n")
   const where = line === undefined ? "" : ` (${name}:${line})`
-  // those of libraries have longer names
-  const why = memory !== undefined && type.endsWith("MemoryError") ? `: ${limitOf(memory)}` : ""
-  const what = `${type}${first === "" ? "" : `: ${first}`}${why}${where}`
+  const what = `${[type, first, causeOf(type, first, left, settings)].filter((part) => part !== "").join(": ")}${where}`
   return failed(traceback === "" ? what : `${what}\n${traceback}`, {
     type,
     message,
@@ -193,6 +192,25 @@ const raised = (
     ...left
   })
 }
+
+/** What the exception itself does not tell: which limit, which Python, which level it has met, what a script said last. */
+const causeOf = (type: string, message: string, left: Left, { confinement, executable }: Settings): string => {
+  const { level, limits } = confinement
+  const isContainer = executable === ""
+  // those of libraries have longer names
+  if (limits.memory !== undefined && type.endsWith("MemoryError")) return limitOf(limits.memory)
+  if (type === "ModuleNotFoundError") {
+    return isContainer ? "the container's image has it not" : `${executable} has it not, \`python\` names another`
+  }
+  if (type === "SystemExit") {
+    const said = left.stderr.trimEnd().split("\n").at(-1) ?? ""
+    return said === message ? "" : said.slice(0, 200)
+  }
+  return isIsolated(level) && refusals.test(message) ? `\`sandbox\` is ${isContainer ? "container" : level}` : ""
+}
+
+/** Of files, system calls and names of hosts, the last as a resolver without a network says it. */
+const refusals = /\[Errno (1|13|30|-2|-3)\]/
 
 /** The process ended without a word, or after it. */
 const crashed = (

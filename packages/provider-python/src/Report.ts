@@ -2,25 +2,31 @@
 import { Schema } from "effect"
 import { Frames } from "./Frames.ts"
 
+/** Longer than `run.py` makes them: what code says by itself is not recorded at any length. */
+const Words = Schema.String.check(Schema.isMaxLength(20_000))
+
+export const LogLevel = Schema.Literals(["debug", "info", "warning", "error"])
+export type LogLevel = typeof LogLevel.Type
+
 export const Report = Schema.Union([
   Schema.TaggedStruct("Progress", {
     fraction: Schema.optionalKey(Schema.Finite),
-    message: Schema.optionalKey(Schema.String)
+    message: Schema.optionalKey(Words)
   }),
-  Schema.TaggedStruct("Warning", { message: Schema.String }),
+  Schema.TaggedStruct("Log", { level: LogLevel, message: Words }),
   /** Without `result`: the code set no such variable. */
   Schema.TaggedStruct("Done", { result: Schema.optionalKey(Schema.Json) }),
   /** Bytes. */
   Schema.TaggedStruct("TooLarge", { size: Schema.Int }),
   Schema.TaggedStruct("Failed", {
-    type: Schema.String,
-    message: Schema.String,
-    traceback: Schema.optionalKey(Schema.String),
+    type: Words,
+    message: Words,
+    traceback: Schema.optionalKey(Words),
     /** Of the task's own source. */
     line: Schema.optionalKey(Schema.Int)
   }),
   /** What is to confine the code cannot: the code has not been read. */
-  Schema.TaggedStruct("Unsealed", { message: Schema.String }),
+  Schema.TaggedStruct("Unsealed", { message: Words }),
   Schema.TaggedStruct("Checked", {
     errors: Schema.Array(Schema.Struct({ line: Schema.Int, column: Schema.Int, message: Schema.String }))
   })

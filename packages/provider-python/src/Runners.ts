@@ -1,15 +1,14 @@
 /** What carries a task at its level: a start of Python, a fork of a warm one, a container; and what it finds there. */
 import type { Errors, PythonV1 } from "@gleitzeit/core"
 import { Effect, Scope, Semaphore } from "effect"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import type { NoContainers } from "./ContainerHost.ts"
 import * as ContainerPool from "./ContainerPool.ts"
 import * as ContainerSpec from "./ContainerSpec.ts"
 import type { Interpreter } from "./Interpreter.ts"
 import * as Process from "./Process.ts"
 import type * as PythonTask from "./PythonTask.ts"
+import * as Scratch from "./Scratch.ts"
 import * as Zygote from "./Zygote.ts"
 
 export interface Options {
@@ -59,8 +58,8 @@ export const make = (options: Options): Effect.Effect<Runners, never, Scope.Scop
     const zygotes = new Map<string, Zygote.Zygote>()
 
     // what does not decide how it starts is no business of an interpreter that all tasks are copies of
-    const zygote = (executable: string, env: Environment) =>
-      Zygote.make({ launch: Zygote.interpreter({ executable, folder, env: { ...inherited, ...atStart(env) } }) })
+    const zygote = (executable: string, env: Environment, ahead: boolean) =>
+      Zygote.make({ launch: Zygote.interpreter({ executable, folder, env: { ...inherited, ...atStart(env) } }), ahead })
 
     /** A level has a warm interpreter of its own, which the code of a looser one cannot have touched. */
     const warm = (executable: string, level: PythonV1.Level) => {
@@ -69,7 +68,7 @@ export const make = (options: Options): Effect.Effect<Runners, never, Scope.Scop
         Effect.suspend(() => {
           const found = zygotes.get(key)
           if (found !== undefined) return Effect.succeed(found)
-          return Effect.map(Scope.provide(zygote(executable, env), scope), (made) => {
+          return Effect.map(Scope.provide(zygote(executable, env, true), scope), (made) => {
             zygotes.set(key, made)
             return made
           })
@@ -93,12 +92,12 @@ export const make = (options: Options): Effect.Effect<Runners, never, Scope.Scop
 
     const here = Effect.fnUntraced(function* ({ cwd, env: more, file, interpreter, level, limits }: Need) {
       const { executable } = yield* interpreter
-      const scratch = isIsolated(level) ? yield* temporary : undefined
+      const scratch = isIsolated(level) ? yield* Effect.acquireRelease(Scratch.make, Scratch.remove) : undefined
       const { run: runner } = !fork
         ? Process
         : Object.keys(atStart(more)).length === 0
           ? yield* warm(executable, level)
-          : yield* zygote(executable, { ...env, ...more })
+          : yield* zygote(executable, { ...env, ...more }, false)
       const found: Found = {
         runner,
         confinement: {
@@ -139,14 +138,3 @@ const readableOf = (file: string | undefined, cwd: string | undefined): Readonly
   ...(file === undefined ? [] : [dirname(file)]),
   ...(cwd === undefined ? [] : [cwd])
 ]
-
-/** The folder of a task, which nobody else may enter. */
-const temporary = Effect.acquireRelease(
-  Effect.tryPromise({
-    try: () => mkdtemp(join(tmpdir(), "gleitzeit-task-")),
-    catch: (error) =>
-      new Process.NotStarted({ reason: error instanceof Error ? error.message : String(error), missing: false })
-  }),
-  // what cannot be removed is no reason for a task to fail
-  (folder) => Effect.ignore(Effect.tryPromise(() => rm(folder, { recursive: true, force: true })))
-)

@@ -19,6 +19,11 @@ import * as Process from "./Process.ts"
 export interface Options {
   readonly launch: Launch
   /**
+   * Whether one child is forked before there is a task for it, which then waits for none. It takes some memory, and
+   * begins with what the interpreter had loaded when it was forked. Default false.
+   */
+  readonly ahead?: boolean
+  /**
    * Milliseconds between two questions whether it is there, while tasks are under way; without a word until the next
    * one it is given up. Default 5000.
    */
@@ -49,14 +54,16 @@ export interface Zygote {
   ) => Effect.Effect<Process.Ended, Process.NotStarted | Lost | E, R>
 }
 
-export const make = ({ launch, pulse = 5000 }: Options): Effect.Effect<Zygote, never, Scope.Scope> =>
+export const make = ({ ahead = false, launch, pulse = 5000 }: Options): Effect.Effect<Zygote, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const semaphore = yield* Semaphore.make(1)
     let warm: Warm | undefined
     const current = semaphore.withPermit(
       Effect.suspend(() =>
-        warm?.isAlive === true ? Effect.succeed(warm) : Effect.map(start(launch, pulse, scope), (made) => (warm = made))
+        warm?.isAlive === true
+          ? Effect.succeed(warm)
+          : Effect.map(start({ ahead, launch, pulse }, scope), (made) => (warm = made))
       )
     )
     return {
@@ -65,7 +72,7 @@ export const make = ({ launch, pulse = 5000 }: Options): Effect.Effect<Zygote, n
           Effect.gen(function* () {
             const zygote = yield* current
             const task = yield* Effect.acquireRelease(
-              Effect.sync(() => zygote.fork(command)),
+              Effect.sync(() => zygote.begin(command)),
               (task) => zygote.end(task)
             )
             return yield* Process.follow(task.events, take)
@@ -130,7 +137,6 @@ type Stream = (typeof streams)[number]
 interface Task {
   readonly number: number
   readonly token: string
-  readonly command: Command
   readonly events: Queue.Queue<Process.Event, Process.NotStarted | Lost>
   readonly over: Deferred.Deferred<void>
   readonly sockets: Map<Stream, Socket>
@@ -138,6 +144,8 @@ interface Task {
   open: number
   pid: number | undefined
   ended: Process.Ended | undefined
+  /** Of one that is forked ahead it comes later. */
+  command: Command | undefined
 }
 
 /** One interpreter, from its start to its end. */
@@ -148,44 +156,63 @@ class Warm {
   readonly token = randomUUID()
   readonly ready = Deferred.makeUnsafe<void, Lost>()
   readonly #tasks = new Map<number, Task>()
+  readonly #ahead: boolean
   readonly #close: Effect.Effect<void>
   readonly #frames = new Frames(decodeSaid, longest)
   /** All that are connected to it, whoever they are. */
   readonly #sockets = new Set<Socket>()
   #control: Socket | undefined
+  /** The child that waits for its task. */
+  #spare: Task | undefined
   #last = 0
   #heard = 0
 
   /** `close`: ends what it consists of. */
-  constructor(close: Effect.Effect<void>) {
+  constructor(ahead: boolean, close: Effect.Effect<void>) {
+    this.#ahead = ahead
     this.#close = close
   }
 
-  fork(command: Command): Task {
+  begin(command: Command): Task {
+    const task = this.#spare ?? this.#fork()
+    this.#spare = undefined
+    task.command = command
+    if (!this.isAlive) fail(task, new Lost({ reason: gone }))
+    const { scratch } = command
+    if (scratch !== undefined) this.#say({ _tag: "Holds", task: task.number, scratch })
+    this.#give(task)
+    if (this.#ahead && this.isAlive) this.#spare = this.#fork()
+    return task
+  }
+
+  #fork(): Task {
     const task: Task = {
       number: ++this.#last,
       token: randomUUID(),
-      command,
       events: Effect.runSync(Queue.unbounded<Process.Event, Process.NotStarted | Lost>()),
       over: Deferred.makeUnsafe(),
       sockets: new Map(),
       open: streams.length - 1,
       pid: undefined,
-      ended: undefined
+      ended: undefined,
+      command: undefined
     }
     if (this.isAlive) this.#tasks.set(task.number, task)
-    else fail(task, new Lost({ reason: gone }))
-    const { scratch = null, stdin } = command
-    this.#say({ _tag: "Fork", task: task.number, token: task.token, stdin: stdin !== undefined, scratch })
+    this.#say({ _tag: "Fork", task: task.number, token: task.token })
     return task
+  }
+
+  /** Once both are there. */
+  #give({ command, sockets }: Task): void {
+    const channel = sockets.get("Channel")
+    if (command === undefined || channel === undefined) return
+    channel.write(frame({ env: command.env, stdin: command.stdin !== undefined }))
+    if (command.job !== undefined) channel.write(command.job)
   }
 
   /** Kills what is left of it; a zygote that does not manage that is of no use any more. */
   end(task: Task): Effect.Effect<void> {
-    const settled = Effect.sync(() => {
-      this.#tasks.delete(task.number)
-      for (const socket of task.sockets.values()) socket.destroy()
-    })
+    const settled = Effect.sync(() => this.#settle(task))
     if (task.ended !== undefined || !this.isAlive) return settled
     this.#say({ _tag: "Kill", task: task.number })
     return Deferred.await(task.over).pipe(
@@ -226,7 +253,7 @@ class Warm {
   /** True while it answers, and while nothing is asked of it. */
   readonly answers = (within: number): Effect.Effect<boolean> =>
     Effect.suspend(() => {
-      if (this.#tasks.size === 0) return Effect.succeed(true)
+      if (this.#tasks.size === (this.#spare === undefined ? 0 : 1)) return Effect.succeed(true)
       const heard = this.#heard
       this.#say({ _tag: "Ping" })
       return Effect.map(Effect.sleep(within), () => this.#heard > heard)
@@ -250,6 +277,11 @@ class Warm {
     })
   }
 
+  #settle(task: Task): void {
+    this.#tasks.delete(task.number)
+    for (const socket of task.sockets.values()) socket.destroy()
+  }
+
   #say(command: Schema.JsonObject): void {
     if (this.#control?.writable === true) this.#control.write(frame(command))
   }
@@ -268,7 +300,7 @@ class Warm {
     socket.removeAllListeners("data")
     task.sockets.set(stream, socket)
     if (stream === "Stdin") {
-      socket.end(task.command.stdin ?? "")
+      socket.end(task.command?.stdin ?? "")
       // without a reader its end would not be seen
       socket.resume()
       return true
@@ -281,8 +313,7 @@ class Warm {
     })
     if (stream === "Channel") {
       if (Number.isSafeInteger(Number(pid)) && Number(pid) > 1) task.pid = Number(pid)
-      socket.write(frame(task.command.env))
-      if (task.command.job !== undefined) socket.write(task.command.job)
+      this.#give(task)
     }
     return true
   }
@@ -298,6 +329,11 @@ class Warm {
     if (said._tag === "Ready") Deferred.doneUnsafe(this.ready, Exit.void)
     const task = "task" in said ? this.#tasks.get(said.task) : undefined
     if (task === undefined || task.ended !== undefined) return
+    if (task === this.#spare) {
+      // the next task asks for another, and is told when there is none to be had
+      this.#spare = undefined
+      return this.#settle(task)
+    }
     if (said._tag === "NotForked") {
       task.ended = { code: undefined, signal: undefined }
       fail(task, new Process.NotStarted({ reason: `it cannot be forked: ${said.reason}`, missing: false }))
@@ -336,11 +372,14 @@ const names: ReadonlyMap<number, string> = new Map(
     .map(([name, number]) => [number, name])
 )
 
-const start = (launch: Launch, pulse: number, scope: Scope.Scope): Effect.Effect<Warm, Process.NotStarted | Lost> =>
+const start = (
+  { ahead, launch, pulse }: Required<Options>,
+  scope: Scope.Scope
+): Effect.Effect<Warm, Process.NotStarted | Lost> =>
   Effect.gen(function* () {
     const own = yield* Scope.fork(scope)
     const close = Scope.close(own, Exit.void)
-    const warm = new Warm(close)
+    const warm = new Warm(ahead, close)
     return yield* begun(warm, launch, pulse).pipe(
       Scope.provide(own),
       // whoever asked for it may be gone before it is there

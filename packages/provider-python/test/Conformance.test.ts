@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PythonProvider } from "../src/index.ts"
+import { real } from "./Interpreters.ts"
 
 const pidFile = join(mkdtempSync(join(tmpdir(), "gleitzeit-")), "pid")
 
@@ -17,7 +18,7 @@ const isGone = Effect.sync(() => {
   }
 })
 
-ProviderTest.suite("python", PythonProvider.layer(), {
+ProviderTest.suite("python", PythonProvider.layer({ command: real }), {
   slow: {
     method: "python/execute",
     params: {

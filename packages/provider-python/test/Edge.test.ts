@@ -1,11 +1,12 @@
 /** Values and sources at the edge of what there is. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Schema } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fit } from "./Interpreters.ts"
-import { bound, execute, failure, value, type Chunk } from "./Tasks.ts"
+import { missing } from "./LevelsHere.ts"
+import { bound, call, execute, failure, standard, value, type Chunk } from "./Tasks.ts"
 
 const [, newest] = fit.findLast(([version]) => Number(version.split(".")[1]) >= 12) ?? []
 
@@ -125,6 +126,25 @@ describe("a source that is no Python", () => {
     })
   )
 
+  it.live("points at it in the code, whatever the file of that name has there", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "gleitzeit-python-"))
+      const file = join(folder, "w.yaml")
+      writeFileSync(file, "      code: |\n        for = 3 + ${v}\n")
+      const marked = (source: string) =>
+        Effect.map(failure(execute({ code: bound(source, { v: 1 }, { file, line: 2 }) })), ({ message }) => {
+          const [shown = "", marks = ""] = message.split("\n").slice(-3)
+          return shown.slice(marks.search(/[~^]/))
+        })
+      assert.strictEqual(yield* marked("for = 3"), "= 3")
+      assert.strictEqual(yield* marked("for = 3 + ${v}\n"), "= 3 + ${v}")
+      // whatever else is shown of it, the last line has an end
+      const raised = (yield* failure(execute({ code: "1 / 0" }))).message.split("\n")
+      assert.include(["    1 / 0", "    ~~^~~"], raised.at(-2))
+      rmSync(folder, { recursive: true })
+    })
+  )
+
   it.live("has its line also where it stands within a string, on each Python", () =>
     Effect.gen(function* () {
       for (const [version, python] of fit) {
@@ -167,7 +187,42 @@ describe("generated code", () => {
       assert.include(list.message, "`code` is nothing but ${draft.content}, and its value is no text")
       const packages = yield* failure(value(made("# /// script\n# ///\n"), { sandbox: true }))
       assert.include(packages.message, "inline script metadata")
+      const read = yield* call(standard, "python/validate", { code: made("x = = 1") })
+      assert.deepInclude(read, { valid: false })
     }).pipe(process.platform === "linux" ? (effect) => effect : () => Effect.void)
+  )
+})
+
+describe("a failure", () => {
+  it.live("is told however long its words are", () =>
+    Effect.gen(function* () {
+      const long = `type("E" * 100_000, (Exception,), {})("💥" * 100_000)`
+      const { data } = yield* failure(execute({ code: `raise ${long}` }))
+      assert.deepInclude(data, { type: "E".repeat(400), line: 1 })
+      const code = `progress(message="💥" * 100_000)\nlog("💥" * 100_000)\nresult = 1`
+      assert.strictEqual(yield* value(code), 1)
+    })
+  )
+
+  it.live("names the Python that lacks a module, what a script said last, and the level that refuses", () =>
+    Effect.gen(function* () {
+      const module = yield* failure(execute({ code: "import nowhere_at_all" }))
+      assert.match(
+        module.message,
+        /^ModuleNotFoundError: No module named 'nowhere_at_all': \/\S+ has it not, `python` names another \(<task>:1\)/
+      )
+      const ended = yield* failure(value("import sys\nprint('a\\nno such table', file=sys.stderr)\nsys.exit(2)"))
+      assert.match(ended.message, /^SystemExit: 2: no such table \(<task>:3\)\n/)
+      const told = yield* failure(value("import sys\nsys.exit('no such table')"))
+      assert.match(told.message, /^SystemExit: no such table \(<task>:2\)\n/)
+      const round = yield* failure(value("result = []\nresult.append(result)"))
+      assert.match(round.message, /^ValueError: the result cannot be recorded: result\[0\] holds itself/)
+      if (missing.strict !== null) return
+      const refused = (sandbox: boolean) =>
+        Effect.map(failure(value("raise PermissionError(13, 'no')", { sandbox })), ({ message }) => message)
+      assert.match(yield* refused(true), /^PermissionError: \[Errno 13\] no: `sandbox` is strict \(<task>:1\)\n/)
+      assert.notInclude(yield* refused(false), "sandbox")
+    })
   )
 })
 
@@ -182,6 +237,21 @@ describe("a file", () => {
       )
       assert.strictEqual(name, "INVALID_PARAMS")
       assert.include(message, "`file`: the source has inline script metadata")
+    })
+  )
+
+  it.live("that is too large to be read is refused with why", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "gleitzeit-python-"))
+      const file = join(folder, "large.py")
+      writeFileSync(file, "")
+      // it takes no room
+      truncateSync(file, 3 * 1024 ** 3)
+      const { message, name } = yield* failure(execute({ file })).pipe(
+        Effect.ensuring(Effect.sync(() => rmSync(folder, { recursive: true })))
+      )
+      assert.strictEqual(name, "INVALID_PARAMS")
+      assert.include(message, `\`file\`: the file ${file} cannot be read: `)
     })
   )
 })

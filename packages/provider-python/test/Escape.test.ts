@@ -211,7 +211,9 @@ def say(frame, size=None):
         `say({"_tag": "Exited", "task": 1, "code": 0, "rss": 1})`,
         `say({"_tag": "Progress", "fraction": "all"})`,
         `say([], size=0x7fffffff)`,
-        `say({"_tag": "Done"}, size=1)`
+        `say({"_tag": "Done"}, size=1)`,
+        `say({"_tag": "Failed", "type": "Error", "message": "x" * 1_000_000})`,
+        `say({"_tag": "Progress", "message": "x" * 1_000_000})`
       ]) {
         const { message } = yield* failure(execute({ code: `${frames}${said}\nresult = 3` }))
         assert.include(message, "file descriptor 4, which is not its own", said)

@@ -66,6 +66,8 @@ it.live("a missing or old Python is a failure that names every place, and what w
     assert.deepStrictEqual([error.name, error.retryable], ["PROVIDER_NOT_AVAILABLE", false])
     assert.include(error.message, "no Python 3.8 or newer: looked at /gone/bin/python (not there)")
     assert.include(error.message, "python3 on the PATH (is 3.7.16, /opt/python3.7)")
+    const named = program(join(path, "old"), answering("2.7.18", join(path, "old")))
+    assert.include((yield* failure(find(named, env))).message, `looked at ${named} (is 2.7.18);`)
     assert.include(error.message, "python on the PATH (ended with exit code 4: no such module)")
     assert.include(error.message, join(".venv", "bin", "python"))
   })

@@ -1,7 +1,13 @@
 /** The Pythons of this machine beside the one that is found, by version: `3.8`. */
+import { execFileSync } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
+
+/** What `python3` on the PATH is, once: a shim in front of it costs each provider that looks for itself a tenth of a second. */
+export const real: string = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], {
+  encoding: "utf8"
+}).trim()
 
 const versionIn = (text: string) => /(\d+)\.(\d+)/.exec(text)?.[0] ?? ""
 

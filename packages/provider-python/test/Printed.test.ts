@@ -2,6 +2,8 @@ import { assert, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { resultOf } from "../src/Printed.ts"
 
+const int = (value: string) => ({ $type: "int", value })
+
 it("what is printed is its last JSON, else its text", () => {
   for (const [stdout, expected] of [
     ["", null],
@@ -18,10 +20,26 @@ it("what is printed is its last JSON, else its text", () => {
     [`log\n{\n  "a": [\n    1,\n    2\n  ]\n}\n`, { a: [1, 2] }],
     [`[\n  1,\n  2\n]\n`, [1, 2]],
     [`[\n  1,\n  2\n]\nbye\n`, "[\n  1,\n  2\n]\nbye"],
+    [`[\n{"a": 1},\n{"a": 2}\n]\nbye\n`, `[\n{"a": 1},\n{"a": 2}\n]\nbye`],
+    [`[\n… 9 characters left out …\n{"a": 2}\n]\n`, `[\n… 9 characters left out …\n{"a": 2}\n]`],
     [`{'a': 1}\n`, "{'a': 1}"],
     ["NaN\n", "NaN"]
   ] as const) {
     assert.deepStrictEqual(resultOf(stdout), expected, JSON.stringify(stdout))
+  }
+})
+
+it("a number that would be rounded is kept, as the variable `result` keeps it", () => {
+  for (const [stdout, expected] of [
+    ["12345678901234567890", int("12345678901234567890")],
+    [`{"id": [-9007199254740993, 9007199254740992]}`, { id: [int("-9007199254740993"), 2 ** 53] }],
+    [
+      `[1e999, -1E+999, 1e300, 0.12345678901234567890]`,
+      [{ $type: "float", value: "inf" }, { $type: "float", value: "-inf" }, 1e300, 0.12345678901234568]
+    ],
+    [`"12345678901234567890"`, "12345678901234567890"]
+  ] as const) {
+    assert.deepStrictEqual(resultOf(stdout), expected, stdout)
   }
 })
 
@@ -30,8 +48,10 @@ it.prop(
   { value: Schema.Json },
   ({ value }) => {
     const json = JSON.stringify(value)
+    const isLarge = (value: unknown) => typeof value === "number" && Math.abs(value) > 2 ** 53 && Math.abs(value) < 1e21
+    const expected: unknown = JSON.parse(json, (_, value: unknown) => (isLarge(value) ? int(String(value)) : value))
     for (const stdout of [json, `${json}\n`, `log\n${json}\n`, JSON.stringify(value, null, 2)]) {
-      assert.deepStrictEqual(resultOf(stdout), JSON.parse(json))
+      assert.deepStrictEqual(resultOf(stdout), expected)
     }
   }
 )

@@ -152,6 +152,13 @@ result = {
     })
   )
 
+  it.live("that would lose a value, as two keys are the same text, is a failure that says so", () =>
+    Effect.gen(function* () {
+      const { message } = yield* failure(value("result = {'a': {1: 'one', '1': 'two'}}"))
+      assert.include(message, "the result cannot be recorded: result['a'] has keys that are the same as text")
+    })
+  )
+
   it.live("that is too large is refused with its size", () =>
     Effect.gen(function* () {
       const large = yield* failure(execute({ code: "result = 'x' * 5000" }, { maxResult: 4096 }))
@@ -199,8 +206,14 @@ describe("what code is given", () => {
       assert.deepStrictEqual(rest, ["provider", "task", "__main__"])
       assert.includeMembers([...(names as ReadonlyArray<string>)], ["A", "B", "PATH"])
       assert.notInclude(names as ReadonlyArray<string>, "PYTHON_PROVIDER_TEST")
-      const wrong = yield* failure(execute({ code: "pass", env: { "A=B": "c" } }))
-      assert.include(wrong.message, `\`env\`: "A=B" cannot be set`)
+      for (const [name, text] of [
+        ["A=B", "c"],
+        ["A", "c\0"],
+        ["A", "c\ud800"]
+      ] as const) {
+        const wrong = yield* failure(execute({ code: "pass", env: { [name]: text } }))
+        assert.include(wrong.message, `\`env\`: ${JSON.stringify(name)} cannot be set`)
+      }
     })
   )
 
@@ -386,7 +399,7 @@ describe("a failure", () => {
 })
 
 describe("output", () => {
-  it.live("is told line by line, and so is the code's own progress", () =>
+  it.live("is told line by line, and so is what the code says of itself", () =>
     Effect.gen(function* () {
       const chunks: Array<Chunk> = []
       const code = `
@@ -394,6 +407,8 @@ import sys
 print("one")
 progress(0.5, "half")
 progress(7)
+log("note")
+log(3, "debug")
 print("two", end="")
 print("three", file=sys.stderr)`
       yield* execute({ code }, undefined, (chunk) => chunks.push(chunk))
@@ -402,8 +417,11 @@ print("three", file=sys.stderr)`
         { _tag: "Log", level: "info", message: "two" },
         { _tag: "Log", level: "warning", message: "three" },
         { _tag: "Progress", fraction: 0.5, message: "half" },
-        { _tag: "Progress", fraction: 1 }
+        { _tag: "Progress", fraction: 1 },
+        { _tag: "Log", level: "info", message: "note" },
+        { _tag: "Log", level: "debug", message: "3" }
       ])
+      assert.include((yield* failure(execute({ code: "log(1, 'loud')" }))).message, "and not 'loud'")
     })
   )
 
@@ -548,8 +566,7 @@ result = [os.getcwd(), sorted(os.listdir("."))[0], os.path.dirname(file.name) ==
       const program = "import os\nresult = os.system('true')"
       assert.notStrictEqual(yield* value(program, { sandbox: true }), 0)
       assert.strictEqual(yield* value(program), 0)
-      // a reference is a value: as the whole of the code it is an expression
-      assert.isNull(yield* value(generated, { sandbox: true }))
+      assert.strictEqual(yield* value(generated, { sandbox: true }), 42)
       const file = fixture("scripts/greet.py")
       const found = yield* execute({ file, args: { name: "Ada" }, sandbox: true })
       assert.deepStrictEqual(found["result"], { status: "success", data: "Hello, Ada", same: true })
@@ -565,7 +582,12 @@ result = [os.getcwd(), sorted(os.listdir("."))[0], os.path.dirname(file.name) ==
       const both = yield* failure(execute({ code: "1", sandbox: "container", python: "python3" }, { container }))
       assert.include(both.message, "`python` names a Python of this machine")
       const provider = yield* PythonProvider.make({ container, sandbox: "container" })
-      assert.strictEqual((yield* provider.health).status, "unhealthy")
+      const { details, status } = yield* provider.health
+      assert.strictEqual(status, "unhealthy")
+      assert.match(
+        String(data({ data: details as Schema.Json })["reason"]),
+        /^tasks are to run at the level container, which is not available: /
+      )
       assert.isUndefined(yield* provider.identity("python/execute", { code: "1" }))
       assert.deepStrictEqual(yield* call(provider, "python/validate", { code: "1" }), { valid: true, errors: [] })
     })

@@ -2,6 +2,7 @@
 import { type Contract, type Failure, Provider, TaskContext } from "@gleitzeit/core"
 import { Effect, Result, type Schema, Scope } from "effect"
 import { PythonProvider } from "../src/index.ts"
+import { real } from "./Interpreters.ts"
 
 export type Chunk = Parameters<TaskContext.TaskContext["Service"]["emit"]>[0]
 
@@ -26,7 +27,9 @@ export const call = (
   Effect.provideService(provider.call(method, params), TaskContext.TaskContext, context(emit))
 
 /** One for all tests: the interpreter is looked for once. */
-const standard = Effect.runSync(Scope.provide(PythonProvider.make(), Effect.runSync(Scope.make())))
+export const standard = Effect.runSync(
+  Scope.provide(PythonProvider.make({ command: real }), Effect.runSync(Scope.make()))
+)
 
 /** `python/execute`, with options on a provider of its own. */
 export const execute = (
@@ -34,12 +37,14 @@ export const execute = (
   options?: PythonProvider.Options,
   emit?: (chunk: Chunk) => void
 ): Effect.Effect<Schema.JsonObject, Failure.Failure> =>
-  Effect.flatMap(options === undefined ? Effect.succeed(standard) : PythonProvider.make(options), (provider) =>
-    Effect.map(call(provider, "python/execute", params, emit), (result) => {
-      if (typeof result !== "object" || result === null || Array.isArray(result)) throw new Error("no object")
-      // Safe: neither null nor a list.
-      return result as Schema.JsonObject
-    })
+  Effect.flatMap(
+    options === undefined ? Effect.succeed(standard) : PythonProvider.make({ command: real, ...options }),
+    (provider) =>
+      Effect.map(call(provider, "python/execute", params, emit), (result) => {
+        if (typeof result !== "object" || result === null || Array.isArray(result)) throw new Error("no object")
+        // Safe: neither null nor a list.
+        return result as Schema.JsonObject
+      })
   ).pipe(Effect.scoped)
 
 /** The `result` of some code. */

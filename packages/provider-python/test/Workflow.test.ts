@@ -6,12 +6,13 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PythonProvider } from "../src/index.ts"
+import { real } from "./Interpreters.ts"
 
 const engine = Gleitzeit.layer().pipe(
   Layer.provide(Executor.layerLocal),
   Layer.provide(Files.layer()),
   Layer.provide(Secrets.layer),
-  Layer.provide(Layer.mergeAll(BuiltIn.layer, PythonProvider.layer())),
+  Layer.provide(Layer.mergeAll(BuiltIn.layer, PythonProvider.layer({ command: real }))),
   Layer.provide(Providers.layer),
   Layer.provide(MemoryStore.layer)
 )

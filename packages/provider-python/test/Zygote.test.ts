@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== "linux")("a zygote", () => {
   it.live("forks every task from one interpreter, which the first one starts, and takes it along when it ends", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const zygote = yield* Scope.provide(Zygote.make({ launch }), scope)
+      const zygote = yield* Scope.provide(Zygote.make({ launch, ahead: true }), scope)
       const before = readdirSync(tmpdir()).filter((name) => name.startsWith("gleitzeit-python-"))
       const code = `${prelude}print(zygote, os.getpid(), place, os.stat(os.path.dirname(place)).st_mode & 0o777)`
       const all = yield* Effect.forEach([1, 2, 3], () => printed(zygote, code), { concurrency: "unbounded" })
@@ -108,7 +108,7 @@ describe.skipIf(process.platform !== "linux")("a zygote", () => {
 
   it.live("gives a child its own environment, signals, session and arguments, and no descriptor but its own", () =>
     Effect.gen(function* () {
-      const zygote = yield* Zygote.make({ launch })
+      const zygote = yield* Zygote.make({ launch, ahead: true })
       const code = `${prelude}
 print(dict(os.environ), sys.argv, os.getsid(0) == os.getpid(), signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL)
 print(sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")))
@@ -123,7 +123,7 @@ print([name for name in ("run", "zygote", "template", "sandbox", "values") if na
 
   it.live("hands nothing that a task was given to the next one", () =>
     Effect.gen(function* () {
-      const zygote = yield* Zygote.make({ launch })
+      const zygote = yield* Zygote.make({ launch, ahead: true })
       const [first, second] = ["what only one of ", "them was told"]
       // the halves never stand together in its own memory
       const search = `
@@ -157,7 +157,7 @@ print(found)`
     "that is killed loses the tasks under way, with all that they have started, and the next starts another",
     () =>
       Effect.gen(function* () {
-        const zygote = yield* Zygote.make({ launch })
+        const zygote = yield* Zygote.make({ launch, ahead: true })
         const begun = yield* Deferred.make<void>()
         const other = yield* Effect.forkChild(
           Effect.flip(
@@ -182,7 +182,7 @@ print(found)`
 
   it.live("that is frozen is given up, by those under way and by those that are to begin", () =>
     Effect.gen(function* () {
-      const zygote = yield* Zygote.make({ launch, pulse: 300 })
+      const zygote = yield* Zygote.make({ launch, ahead: true, pulse: 300 })
       const code = `${prelude}print(zygote, os.getpid(), subprocess.Popen(["sleep", "60"]).pid)\nos.kill(zygote, 19)`
       const { error, words } = yield* lost(zygote, code)
       assert.include(reasonOf(error), "it has not answered for 0.3 s")
@@ -198,7 +198,7 @@ print(found)`
 
   it.live("tells how a child was ended, and goes on", () =>
     Effect.gen(function* () {
-      const zygote = yield* Zygote.make({ launch })
+      const zygote = yield* Zygote.make({ launch, ahead: true })
       const parents = new Set([yield* printed(zygote, `${prelude}print(zygote)`)])
       for (const [code, expected] of [
         ["os.kill(os.getpid(), 9)", { code: undefined, signal: "SIGKILL" }],
@@ -218,7 +218,7 @@ print(found)`
 
   it.live("lets nobody in who does not know its tokens, or who comes a second time", () =>
     Effect.gen(function* () {
-      const zygote = yield* Zygote.make({ launch })
+      const zygote = yield* Zygote.make({ launch, ahead: true })
       const code = `${prelude}
 def refused(hello):
     other = socket.socket(socket.AF_UNIX)
@@ -229,11 +229,11 @@ def refused(hello):
     except OSError:
         return True
 frame = sys._getframe()
-while "command" not in frame.f_locals: frame = frame.f_back
-own = frame.f_locals["command"]
+while "said" not in frame.f_locals: frame = frame.f_back
+_, own = frame.f_locals["said"]
 silent = socket.socket(socket.AF_UNIX)
 silent.connect(place)
-hellos = [f"{token} Control", f"{own['token']} Channel", f"{own['token']} Stdin", f"{own['token']} Nothing", "x Stdout", ""]
+hellos = [f"{token} Control", f"{own} Channel", f"{own} Stdin", f"{own} Nothing", "x Stdout", ""]
 print([refused(hello.encode() + b"\\n") for hello in hellos], refused(b"x" * 200), refused(bytes(1_000_000)))`
       assert.strictEqual(yield* printed(zygote, code), `[${Array(6).fill("True").join(", ")}] True True`)
       assert.strictEqual(yield* printed(zygote, "print(1)"), "1")
@@ -256,6 +256,29 @@ zygote.Zygote.__init__ = lambda self, place, control, woken: (gone.append(contro
         })
         assert.include(reasonOf(yield* Effect.flip(printed(zygote, "print(1)"))), "it says what it never says")
       }
+    })
+  )
+
+  it.live("that forks ahead does without a child that has ended before it was given a task", () =>
+    Effect.gen(function* () {
+      const zygote = yield* Zygote.make({ launch, ahead: true })
+      const others = `${prelude}
+def others():
+    with open(f"/proc/{zygote}/task/{zygote}/children") as file:
+        return sorted({int(pid) for pid in file.read().split()} - {os.getpid()})
+while not others(): pass
+`
+      const first = yield* printed(zygote, `${others}print(others()[0])`)
+      const second = yield* printed(zygote, "import os; print(os.getpid())")
+      assert.strictEqual(second, first)
+      const killed = `${others}
+pid = others()[0]
+os.kill(pid, signal.SIGKILL)
+while pid in others(): pass
+print(pid)`
+      const third = yield* printed(zygote, killed)
+      const fourth = yield* printed(zygote, "import os; print(os.getpid())")
+      assert.notStrictEqual(fourth, third)
     })
   )
 
@@ -292,7 +315,7 @@ os.fork = refuse`
   it.live("that is no longer wanted before it is there ends, and so do the tasks of a scope that closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const zygote = yield* Scope.provide(Zygote.make({ launch }), scope)
+      const zygote = yield* Scope.provide(Zygote.make({ launch, ahead: true }), scope)
       const early = yield* Effect.forkChild(printed(zygote, "print(1)"), { startImmediately: true })
       yield* Fiber.interrupt(early)
       const begun = yield* Deferred.make<string>()

@@ -31,8 +31,7 @@ export const doctor = Command.make(
     const findings = yield* spinning("looking around", look(settings))
     const ok = findings.every(({ status }) => status !== "failed")
     if (output.options.json) {
-      const told = findings.map(({ detail, status, what }) => ({ what, status, detail }))
-      yield* output.json({ ok, findings: told, settings: Origins.document(settings) })
+      yield* output.json({ ok, findings, settings: Origins.document(settings) })
     } else yield* output.data(table(findings, output.dataStyle).join("\n"))
     if (!ok) return yield* new ExitCode.Ended({ exit: ExitCode.unavailable })
   })

@@ -15,8 +15,8 @@ import values
 JOB, REPORT = 3, 4
 # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT and inspect.CO_COROUTINE, without their modules: starting counts
 TOP_LEVEL_AWAIT, COROUTINE = 0x2000, 0x80
-# Characters of an exception's message and of a traceback that are reported.
-MESSAGE, TRACEBACK = 4_000, 6_000
+# Characters of an exception's message, of a traceback and of the name of a type that are reported.
+MESSAGE, TRACEBACK, NAME = 4_000, 6_000, 400
 
 # Found by their names, and then gone: a task may have modules of the same names.
 OURS = ("run", "sandbox", "template", "values", "zygote")
@@ -126,7 +126,7 @@ class Task:
         if job["file"] is not None:
             self.module.__file__ = job["file"]
             sys.path[0] = os.path.dirname(job["file"])
-        self.scope.update(args=args, context=args, progress=progress)
+        self.scope.update(args=args, context=args, progress=progress, log=log)
         sys.modules["__main__"] = self.module
         try:
             code = self.compile()
@@ -150,7 +150,8 @@ class Task:
             self.done()
         except BaseException as error:
             message = f"the result cannot be recorded: {error}"
-            _send("Failed", type=_type_name(error), message=message[:MESSAGE])
+            kind = "ValueError" if isinstance(error, values.Unfit) else _type_name(error)
+            _send("Failed", type=kind, message=message[:MESSAGE])
             return 1
         return 0
 
@@ -164,7 +165,7 @@ class Task:
         if len(data) > self.job["max_result"]:
             return _send("TooLarge", size=len(data))
         for name in sorted(strange):
-            _send("Warning", message=f"the result holds a value of type {name}, which has no JSON form: its repr is recorded")
+            log(f"the result holds a value of type {name}, which has no JSON form: its repr is recorded", "warning")
         _write(data)
 
     def failed(self, error):
@@ -187,8 +188,11 @@ class Task:
         import traceback
 
         if self.job["file"] is None:
-            lines = ["\n"] * (self.job["line"] - 1) + self.job["source"].splitlines(True)
+            lines = ["\n"] * (self.job["line"] - 1) + [line + "\n" for line in self.job["source"].split("\n")]
             linecache.cache[self.name] = (len(lines), None, lines, self.name)
+            # Python shows the line of the file of that name, where the code is indented
+            if isinstance(error, SyntaxError) and error.filename == self.name and 0 < (error.lineno or 0) <= len(lines):
+                error.text = lines[error.lineno - 1]
         trace = traceback.TracebackException.from_exception(error)
         _only_user_frames(trace, set())
         line = None
@@ -210,6 +214,13 @@ def progress(fraction=None, message=None):
     if message is not None:
         said["message"] = str(message)[:MESSAGE]
     _send("Progress", **said)
+
+
+def log(message, level="info"):
+    """Tells whoever watches, and leaves what is printed alone."""
+    if level not in ("debug", "info", "warning", "error"):
+        raise ValueError(f"the level of a log is debug, info, warning or error, and not {level!r}")
+    _send("Log", level=level, message=_shortened(str(message), MESSAGE))
 
 
 # internal: the channel
@@ -291,7 +302,8 @@ def _guarded(allowed):
 
 def _type_name(error):
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    whole = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    return whole[:NAME]
 
 
 def _only_user_frames(trace, seen):

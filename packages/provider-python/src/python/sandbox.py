@@ -316,6 +316,7 @@ CALLS = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "close_range": (436, 436),
+    "fcntl": (72, 25),
     "fork": (57, None),
     "ioctl": (16, 29),
     "kill": (62, 129),
@@ -334,6 +335,7 @@ CALLS = {
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
     "setpriority": (141, 140),
+    "socketpair": (53, 199),
     "tgkill": (234, 131),
     "tkill": (200, 130),
     "truncate": (76, 45),
@@ -346,7 +348,7 @@ REFUSED = {
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "uselib": (134, None),
-    # the network, sockets of other programs among it; socketpair is left
+    # the network, sockets of other programs among it; pairs that stay together are left
     "socket": (41, 198),
     # other processes
     "kcmp": (312, 272),
@@ -390,13 +392,17 @@ REFUSED = {
     "open_by_handle_at": (304, 265),
     "mknod": (133, None),
     "mknodat": (259, 33),
-    # memory that outlives the process, and is not counted as its own
+    # memory that outlives the process, and is not counted as its own; what others have of it has small numbers
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
     "msgget": (68, 186),
     "msgctl": (71, 187),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
     "semget": (64, 190),
     "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),
@@ -486,6 +492,8 @@ NEVER = (
     | CLONE_NEWNET
 )
 PRIO_PROCESS = 0
+AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_TYPE_MASK = 1, 1, 5, 0xF
+F_SETOWN, F_SETOWN_EX = 8, 15
 
 
 def _step(code, value, then=0, otherwise=0):
@@ -546,6 +554,10 @@ def _program(abi, forks):
         threads = (_step(ANY_BIT, NEVER, 1, 0), _step(ANY_BIT, CLONE_THREAD, 1, 0))
         steps += _of("fork", REFUSE) + _of("vfork", REFUSE) + _of("clone", flags, *threads, REFUSE)
     steps += _unless("ioctl", 1, HARMLESS)
+    # one of datagrams can leave its pair, for any socket file that it can name
+    family, kind = _step(LOAD, ARGUMENTS[0]), (_step(LOAD, ARGUMENTS[1]), _step(AND, SOCK_TYPE_MASK))
+    paired = (_step(EQUAL, SOCK_STREAM, 2, 0), _step(EQUAL, SOCK_SEQPACKET, 1, 0))
+    steps += _of("socketpair", family, _step(EQUAL, AF_UNIX, 1, 0), REFUSE, *kind, *paired, REFUSE)
     # of oneself alone: limits, the place in the queue
     for name in ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"):
         steps += _unless(name, 0, (0, own))
@@ -563,6 +575,9 @@ def _program(abi, forks):
         steps += _of("tkill", REFUSE)
         for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
             steps += _unless(name, 0, (own,))
+        # or else the kernel sends them in its name
+        owning = (_step(EQUAL, F_SETOWN, 1, 0), _step(EQUAL, F_SETOWN_EX, 0, 1))
+        steps += _of("fcntl", _step(LOAD, ARGUMENTS[1]), *owning, REFUSE)
     return b"".join(steps) + _step(RETURN, ALLOW)
 
 

@@ -112,8 +112,12 @@ def _parse(source, filename, names):
             warnings.filterwarnings("ignore", r".*\\_", DeprecationWarning)
             return ast.parse(source, filename)
     except SyntaxError as error:
+        lines = source.split("\n")
         if error.filename == "<fstring>":
             _place(error, source, filename)
+        elif 0 < (error.lineno or 0) <= len(lines):
+            # Python shows the line of the file of that name, where the code is indented
+            error.text = lines[error.lineno - 1]
         text = error.text
         if text:
             error.offset = _offset(text, error.offset, names)

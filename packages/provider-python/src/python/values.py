@@ -77,7 +77,11 @@ def _plain(value, depth, above, strange):
 
 def _compound(value, depth, above, strange):
     if isinstance(value, dict):
-        return {_key(key): item for key, item in _each(value.items(), depth, above, strange)}
+        items = list(value.items())
+        found = {_key(key): item for key, item in _each(items, depth, above, strange)}
+        if len(found) < len(items):
+            raise Unfit("has keys that are the same as text, such as 1 and '1'")
+        return found
     if isinstance(value, (set, frozenset)):
         value = _sorted(value)
     if isinstance(value, (list, tuple)):

@@ -6,6 +6,7 @@ thread and no secrets, as every child begins as a copy of this process.
 """
 
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -70,7 +71,8 @@ class Zygote:
         self.woken = woken
         self.pid = os.getpid()
         self.pids = {}  # by the task's number
-        self.tasks = {}  # by pid
+        self.tasks = {}  # their numbers by pid
+        self.scratches = {}  # folders by the task's number
 
     def serve(self):
         """Until the other side is gone. In a child it returns what is to be run."""
@@ -107,16 +109,21 @@ class Zygote:
         elif kind == "Kill":
             if command["task"] in self.pids:
                 kill(self.pids[command["task"]])
+        elif kind == "Holds":
+            if command["task"] in self.pids:
+                self.scratches[command["task"]] = command["scratch"]
         else:
+            # of the child alone: the next one begins as a copy of this process
+            token = command.pop("token")
             try:
                 pid = os.fork()
             except OSError as error:
                 self.send("NotForked", task=command["task"], reason=os.strerror(error.errno))
                 return None
             if pid == 0:
-                return lambda: live(self.place, command, self.pid)
+                return lambda: live(self.place, token, self.pid)
             self.pids[command["task"]] = pid
-            self.tasks[pid] = command
+            self.tasks[pid] = command["task"]
         return None
 
     def reap(self):
@@ -128,13 +135,14 @@ class Zygote:
                 break
             if pid == 0:
                 break
-            command = self.tasks.pop(pid, None)
-            if command is None:
+            number = self.tasks.pop(pid, None)
+            if number is None:
                 continue
-            self.pids.pop(command["task"], None)
+            self.pids.pop(number, None)
+            self.scratches.pop(number, None)
             # what it started and what stayed in its group; the process itself is no more
             kill_group(pid)
-            ended.append((command["task"], status, usage))
+            ended.append((number, status, usage))
         if ended:
             self.sweep()
         for number, status, usage in ended:
@@ -163,9 +171,8 @@ class Zygote:
         for pid in ended:
             kill(pid)
         self.sweep()
-        for folder in (os.path.dirname(self.place), *(command["scratch"] for command in ended.values())):
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in (os.path.dirname(self.place), *self.scratches.values()):
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     def send(self, tag, **fields):
@@ -193,8 +200,9 @@ def settle():
     gc.freeze()
 
 
-def live(place, command, parent):
-    """The child: what it is given becomes its standard streams and its channel, and the rest is as in any process."""
+def live(place, token, parent):
+    """The child: what it is given becomes its standard streams and its channel, and the rest is as in any process. It may
+    be there before its task is: then it waits for it."""
     os.setsid()
     libc.prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -204,19 +212,23 @@ def live(place, command, parent):
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    said = place, command["token"]
+    said = place, token
     # first what is answered, so that the answer is there when it is read
     given = {3: connect(*said, f"Channel {os.getpid()}"), 1: connect(*said, "Stdout"), 2: connect(*said, "Stderr")}
-    given[0] = connect(*said, "Stdin") if command["stdin"] else os.open(os.devnull, os.O_RDONLY)
+    given[0] = os.open(os.devnull, os.O_RDONLY)
     # above all that are about to be taken
     held = {number: moved(descriptor) for number, descriptor in given.items()}
     for number, descriptor in held.items():
         os.dup2(descriptor, number)
     os.dup2(held[3], 4)
     os.closerange(5, 256)
-    env = json.loads(run.receive().decode("utf-8"))
+    command = json.loads(run.receive().decode("utf-8"))
+    if command["stdin"]:
+        stdin = connect(*said, "Stdin")
+        os.dup2(stdin, 0)
+        os.close(stdin)
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(command["env"])
     time.tzset()
     run.main(forked=True)
 
@@ -258,8 +270,6 @@ def connect(place, token, kind):
 
 
 def moved(descriptor):
-    import fcntl
-
     above = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
     os.close(descriptor)
     return above
