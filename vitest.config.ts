@@ -3,7 +3,13 @@ import { defineConfig } from "vitest/config"
 const conditions = ["gz-source", "node", "module", "import", "default"]
 
 /** Nothing of theirs outlives a test: the files of one process share what they import, which is half of their time. */
-const pure = ["packages/core/test/**/*.test.ts", "packages/testkit/test/**/*.test.ts", "house/*.test.ts"]
+const shared = [
+  "packages/core/test/**/*.test.ts",
+  "packages/testkit/test/**/*.test.ts",
+  "packages/mini-ollama/test/**/*.test.ts",
+  "packages/provider-{ollama,agent}/test/**/*.test.ts",
+  "house/*.test.ts"
+]
 
 export default defineConfig({
   resolve: { conditions },
@@ -14,15 +20,15 @@ export default defineConfig({
     // one less by default, which is one on a machine with two
     maxWorkers: "100%",
     projects: [
-      { extends: true, test: { name: "pure", include: pure, isolate: false } },
+      { extends: true, test: { name: "shared", include: shared, isolate: false } },
       {
         extends: true,
         test: {
-          name: "machine",
+          name: "apart",
           include: ["packages/*/test/**/*.test.ts", "templates/*/test/**/*.test.ts", "examples/*.test.ts"],
           // processes that tests fork read the same sources
           execArgv: ["--conditions=gz-source"],
-          exclude: ["**/node_modules/**", ...pure]
+          exclude: ["**/node_modules/**", ...shared]
         }
       }
     ],
