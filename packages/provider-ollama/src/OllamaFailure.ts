@@ -85,6 +85,18 @@ export const textOf = (json: unknown): string => {
   }
 }
 
+/** The value of a JSON text; undefined for what is none. */
+export const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
 /** One line, at most 300 characters. */
 export const shortened = (text: string): string => {
   const line = text.replaceAll(/\s+/gu, " ").trim()
@@ -146,14 +158,3 @@ const messageOf = (error: unknown): string => {
   const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ""
   return shortened(`${error.message}${cause}`)
 }
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

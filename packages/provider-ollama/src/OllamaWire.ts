@@ -4,7 +4,18 @@
  */
 import { Effect } from "effect"
 import type { Agent, Dispatcher } from "undici"
-import { Broken, Garbled, isBroken, Refused, shortened, Truncated, wordsOf, wordsOfError } from "./OllamaFailure.ts"
+import {
+  Broken,
+  Garbled,
+  isBroken,
+  isRecord,
+  parsed,
+  Refused,
+  shortened,
+  Truncated,
+  wordsOf,
+  wordsOfError
+} from "./OllamaFailure.ts"
 
 /** Takes what was sent in headers out of what the server says: some proxies quote the key that they refuse. */
 export type Hide = (text: string) => string
@@ -232,14 +243,3 @@ const lines = (body: Body, ended: () => void, hide: Hide): ReadableStream<Uint8A
     { highWaterMark: packets }
   )
 }
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -19,14 +19,7 @@ const attempts = [...source.matchAll(/^def (\w+)\(world\):\n {4}"""(.*)"""$/gm)]
   .filter(({ name }) => !others.includes(name))
 
 const code = `${source}
-def outcome(name):
-    try:
-        return {"through": repr(globals()[name](args["world"]))}
-    except Exception as error:
-        return {"type": type(error).__name__, "message": str(error)}
-
-result = {name: outcome(name) for name in args["names"]}
-`
+result = outcomes(args)`
 
 /** What is this machine's has no name there; what is the container's is there under names that are known. */
 const world = {

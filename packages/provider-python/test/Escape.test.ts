@@ -89,14 +89,7 @@ const refusals = ["PermissionError", "OSError", "BlockingIOError", "MemoryError"
 const deadly = "calls_as_a_32_bit_program"
 
 const together = `${source}
-def outcome(name):
-    try:
-        return {"through": repr(globals()[name](args["world"]))}
-    except Exception as error:
-        return {"type": type(error).__name__, "message": str(error)}
-
-result = {name: outcome(name) for name in args["names"]}
-`
+result = outcomes(args)`
 
 const make = (level: string, names: ReadonlyArray<string>) =>
   value(together, { args: { names, world: world() }, sandbox: level, max_memory: "256M" })
