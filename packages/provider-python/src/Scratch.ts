@@ -1,7 +1,7 @@
 /** The folder of one task, which nobody else may enter; and how it goes, whatever code has made of it. */
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { chmod, mkdtemp, readdir, rename, rm, rmdir, unlink } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, rename, rmdir, unlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NotStarted } from "./Process.ts"
@@ -13,17 +13,14 @@ export const make: Effect.Effect<string, NotStarted> = Effect.tryPromise({
 
 /** Once nobody works in it. What cannot be removed is no reason for a task to fail. */
 export const remove = (folder: string): Effect.Effect<void> =>
-  removed(folder).pipe(
-    Effect.catch(() => Effect.andThen(flattened(folder), removed(folder))),
-    Effect.ignore
-  )
+  Effect.ignore(Effect.catch(removed(folder), () => Effect.andThen(emptied(folder), removed(folder))))
 
 // internal
 
-const removed = (folder: string) => Effect.tryPromise(() => rm(folder, { recursive: true, force: true }))
+const removed = (folder: string) => Effect.tryPromise(() => rmdir(folder))
 
 /** Folders may be deeper than a path may be long, and closed to their owner: opened and moved to the top, each is emptied. */
-const flattened = (folder: string) =>
+const emptied = (folder: string) =>
   Effect.gen(function* () {
     const folders = [folder]
     for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
@@ -41,6 +38,6 @@ const flattened = (folder: string) =>
         yield* Effect.tryPromise(() => rename(inner, top))
         folders.push(top)
       }
-      if (at !== folder) yield* Effect.tryPromise(() => rmdir(at))
+      if (at !== folder) yield* removed(at)
     }
   })
