@@ -7,7 +7,9 @@ const shared = [
   "packages/core/test/**/*.test.ts",
   "packages/testkit/test/**/*.test.ts",
   "packages/mini-ollama/test/**/*.test.ts",
-  "packages/provider-{ollama,agent}/test/**/*.test.ts",
+  "packages/provider-{ollama,agent,mcp}/test/**/*.test.ts",
+  "packages/mcp-server/test/**/*.test.ts",
+  "packages/cli/test/**/*.test.ts",
   "house/*.test.ts"
 ]
 

@@ -17,8 +17,19 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   "provider-python": ["core"],
   "provider-remote": ["core"],
   "provider-agent": ["core"],
+  "provider-mcp": ["core"],
+  "mcp-server": ["core"],
   "mini-ollama": [],
-  cli: ["core", "store-sqlite", "provider-ollama", "provider-python", "provider-remote", "provider-agent"],
+  cli: [
+    "core",
+    "store-sqlite",
+    "provider-ollama",
+    "provider-python",
+    "provider-remote",
+    "provider-agent",
+    "provider-mcp",
+    "mcp-server"
+  ],
   "create-gleitzeit-provider": []
 }
 
@@ -87,6 +98,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "KnownValues",
     "Library",
     "Lookup",
+    "McpSection",
     "Mentions",
     "MethodName",
     "Missing",
@@ -130,6 +142,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "KeyValues",
     "Leases",
     "LlmV1",
+    "McpV1",
     "MemoryStore",
     "Method",
     "OpenProvider",
@@ -211,7 +224,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Words of the language or the platform that have no place in `src`, but for the files named. */
 const forbidden: ReadonlyArray<readonly [pattern: RegExp, why: string, except: ReadonlyArray<string>]> = [
-  [/\bany\b/, "any", []],
+  [/(?<!\.)\bany\b/, "any", []],
   [/\basync\b|(?<!\.)\bawait\b/, "a Promise", ["cli/src/bin.ts", "provider-ollama/src/OllamaWire.ts"]],
   [/\bconsole\./, "console", []],
   [/\bDate\.now\(|\bnew Date\(\)/, "the wall clock", []],

@@ -28,6 +28,7 @@ import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { Flag } from "./Cli.ts"
 import * as Machine from "./Machine.ts"
+import * as McpDuty from "./McpDuty.ts"
 import * as PriceList from "./PriceList.ts"
 import { inFolder } from "./Remembered.ts"
 import * as Replaying from "./Replaying.ts"
@@ -40,6 +41,12 @@ export interface Options {
   readonly store: "given" | "none"
   /** `llm`: the simulator instead of every provider of `llm/v1`. `auto`: beside them, for when none answers. */
   readonly simulate?: "llm" | "auto" | undefined
+  /** The one tool of an MCP server that is wanted: servers that cannot have it are left out. */
+  readonly tool?: string
+  /** Goes on with runs of this folder that nobody drives: for a process that lives long. Default false. */
+  readonly recover?: boolean
+  /** `named`: MCP servers are asked once the text that `McpDuty` is given needs them. Default: as everybody is. */
+  readonly mcp?: "named"
 }
 
 export const simulateFlag = Flag.Literals("simulate", ["llm", "auto"]).pipe(
@@ -53,15 +60,20 @@ export const layer = (options: Options) =>
     Effect.gen(function* () {
       const settings = yield* Machine.settings
       const except = options.simulate === "llm" ? [LlmV1.LlmV1.id] : []
+      const needed = yield* Replaying.needed(settings, entries(settings.providers), isKnown)
+      // what is replayed is known by its recordings
+      const isLate = options.mcp === "named" && settings.replay.mode.value !== "replay"
+      const late = needed.filter(({ use }) => isLate && use === "mcp")
+      const common = {
+        from: settings.folder,
+        bundled: { ...bundled, mcp: { load: yield* mcp(settings, options.tool) } },
+        except,
+        memory: inFolder(settings.data)
+      }
       const providers = Layer.mergeAll(
         BuiltIn.layer,
-        Plugins.layer({
-          plugins: yield* Replaying.needed(settings, entries(settings.providers), isKnown),
-          from: settings.folder,
-          bundled,
-          except,
-          memory: inFolder(settings.data)
-        }),
+        Plugins.layer({ ...common, plugins: needed.filter((entry) => !late.includes(entry)) }),
+        late.length === 0 ? McpDuty.always : McpDuty.whenNamed(Plugins.layer({ ...common, plugins: late })),
         options.simulate === undefined
           ? Layer.empty
           : Simulator.layer({ when: options.simulate === "llm" ? "always" : "unavailable" })
@@ -75,7 +87,8 @@ export const layer = (options: Options) =>
             : isThere(settings)
               ? Registry.layer().pipe(Layer.provide((yield* kept(settings)).store))
               : Layer.empty
-      return Gleitzeit.layer({ scope: process.cwd(), engine: version, ...owner }).pipe(
+      const { recover = false } = options
+      return Gleitzeit.layer({ scope: process.cwd(), engine: version, recover, ...owner }).pipe(
         Layer.provide(yield* Replaying.layer(settings, { except, known: ["simulator", ...knownIn(settings)] })),
         Layer.provide(Executor.layerLocal),
         Layer.provideMerge(registered),
@@ -169,6 +182,18 @@ const bundled: { readonly [kind: string]: Plugins.Bundled } = {
 function defaultOf(load: () => Promise<{ readonly default: Plugin.Plugin }>): Effect.Effect<Plugin.Plugin> {
   return Effect.map(part(load), (module) => module.default)
 }
+
+/** The servers stand in a section of their own: what is under `providers.mcp` is about the provider. */
+const mcp = (settings: Settings.Settings, tool: string | undefined) =>
+  Effect.map(Machine.places, ({ home }) =>
+    Effect.map(
+      part(() =>
+        Promise.all([import("@gleitzeit/provider-mcp/McpPlugin"), import("@gleitzeit/provider-mcp/McpConfig")])
+      ),
+      ([McpPlugin, McpConfig]) =>
+        McpPlugin.of({ ...McpConfig.ofSettings(settings, home), ...(tool === undefined ? {} : { tool }) })
+    )
+  )
 
 /** What the option says; one that cannot be used is told when the provider starts. */
 function atOnce(byDefault: (options: Json.JsonObject) => number): (options: Json.JsonObject) => number {

@@ -19,12 +19,18 @@ export const document = (settings: Settings.Settings) => ({
   stores: mapped(settings.stores, providerOf),
   secrets: settings.secrets,
   files: { roots: settings.roots },
+  mcp: {
+    servers: mapped(settings.mcp.servers, mcpServer),
+    import: settings.mcp.imports,
+    inputs: mapped(settings.mcp.inputs, ({ from, value }, name) => ({ value: masked(name, value), from })),
+    ...(settings.mcp.program === undefined ? {} : { program: settings.mcp.program })
+  },
   prices: settings.prices,
   replay: settings.replay
 })
 
 export const rows = (settings: Settings.Settings): ReadonlyArray<Row> => {
-  const { debug, durability, prices, providers, replay, roots, secrets, stores } = settings
+  const { debug, durability, mcp, prices, providers, replay, roots, secrets, stores } = settings
   return [
     { key: "store", ...storeOf(settings) },
     { key: "durability", ...durability },
@@ -36,6 +42,20 @@ export const rows = (settings: Settings.Settings): ReadonlyArray<Row> => {
     ...Object.entries(prices.table).map(([model, { from, value }]) => ({
       key: `prices.table.${model}`,
       value: JSON.stringify(value),
+      from
+    })),
+    ...(mcp.program === undefined ? [] : [{ key: "mcp.servers.default", ...mcp.program }]),
+    ...Object.entries(mapped(mcp.servers, mcpServer)).map(([name, { from, value }]) => ({
+      key: `mcp.servers.${name}`,
+      value: JSON.stringify(value),
+      from
+    })),
+    ...(mcp.imports.value.length === 0
+      ? []
+      : [{ key: "mcp.import", value: mcp.imports.value.join(", "), from: mcp.imports.from }]),
+    ...Object.entries(mcp.inputs).map(([name, { from, value }]) => ({
+      key: `mcp.inputs.${name}`,
+      value: String(masked(name, value)),
       from
     })),
     ...rowsOf("providers", providers),
@@ -52,7 +72,9 @@ export const storeOf = ({ store }: Pick<Settings.Settings, "store">): Settings.S
 
 /** `name`: what the value is of. */
 export const masked = (name: string, value: Schema.Json): Schema.Json => {
-  if (typeof value === "string") return isSecret(name) ? hidden : Settings.withoutPassword(value)
+  if (typeof value === "string") {
+    return isSecret(name) && !isReference(value) ? hidden : Settings.withoutPassword(value)
+  }
   if (typeof value !== "object" || value === null) return value
   if (!isList(value)) {
     // says where a secret is, not what it is
@@ -77,6 +99,9 @@ const isList = (value: Schema.JsonArray | Schema.JsonObject): value is Schema.Js
 const isPlace = (value: Schema.JsonObject): boolean =>
   Object.keys(value).length === 1 && (typeof value["env"] === "string" || typeof value["file"] === "string")
 
+/** `${TOKEN}`, `Bearer ${secrets.TOKEN}`: says where a secret is, not what it is. A default may be one. */
+const isReference = (value: string): boolean => /^(?:bearer )?\$\{(?!.*:-)[\w:.-]+\}$/i.test(value)
+
 const isSecret = (name: string): boolean =>
   /token|secret|passw|passphrase|passcode|[-_]pwd$|bearer|api[-_ ]?key|private[-_ ]?key|access[-_ ]?key|auth|credential|cookie|connection[-_ ]?string|^headers$|^(?:-*|.*[-_])(?:key|pat|dsn)$/i.test(
     name
@@ -91,6 +116,12 @@ const providerOf = ({ options, use }: Settings.ProviderSetting): Settings.Provid
   use,
   options: mapped(options, ({ from, value }, key) => ({ value: masked(key, value), from }))
 })
+
+/** Without the folder that its paths are relative to: that is where it comes from. */
+const mcpServer = ({ from, value }: Settings.Settings["mcp"]["servers"][string]) => {
+  const written = Object.fromEntries(Object.entries(value).filter(([key]) => key !== "folder"))
+  return { value: masked("", written), from }
+}
 
 const rowsOf = (section: string, all: Settings.Settings["providers"]): ReadonlyArray<Row> =>
   Object.entries(all).flatMap(([name, setting]) => {

@@ -154,6 +154,9 @@ export const readable = (result: unknown): string => {
   if (typeof result === "string") return result
   if (typeof result === "object" && result !== null && !Array.isArray(result)) {
     if ("content" in result && typeof result.content === "string") return result.content
+    // the blocks of an MCP tool: their text, unless there is more to them
+    if ("content" in result && "text" in result && typeof result.text === "string" && result.text !== "")
+      return result.text
     if ("result" in result && "success" in result) return readable(result.result)
   }
   return JSON.stringify(result, null, 2) ?? "null"

@@ -10,6 +10,7 @@ import { doctor } from "./commands/doctor.ts"
 import { fork } from "./commands/fork.ts"
 import { logs } from "./commands/logs.ts"
 import { ls } from "./commands/ls.ts"
+import { mcp } from "./commands/mcp.ts"
 import { pause } from "./commands/pause.ts"
 import { plan } from "./commands/plan.ts"
 import { protocols } from "./commands/protocols.ts"
@@ -37,7 +38,7 @@ export const gleitzeit = Command.make("gleitzeit").pipe(
     { group: "Steer", commands: [resume, respond, signal, pause, step, cancel, retry, fork, rm] },
     {
       group: "Look around",
-      commands: [providers, protocols, schema, config, doctor, completions(Effect.suspend(whole))]
+      commands: [providers, protocols, mcp, schema, config, doctor, completions(Effect.suspend(whole))]
     }
   ]),
   Command.provide(Output.logging.pipe(Layer.provideMerge(Output.layer(Machine.speech)))),

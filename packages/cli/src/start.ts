@@ -8,6 +8,7 @@ import { gleitzeit } from "./commands.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Fault from "./Fault.ts"
 import * as Machine from "./Machine.ts"
+import * as McpParams from "./McpParams.ts"
 import * as Output from "./Output.ts"
 import * as Usage from "./Usage.ts"
 import { version } from "./Version.ts"
@@ -25,7 +26,7 @@ export const program = (args: ReadonlyArray<string>) =>
       debug,
       noColor: said(args, "--no-color")
     })
-    return yield* Command.runWith(gleitzeit, { version })(args).pipe(
+    return yield* Command.runWith(gleitzeit, { version })(McpParams.spread(args)).pipe(
       Effect.as(ExitCode.ok),
       Effect.catchCause((cause) => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt

@@ -120,10 +120,17 @@ describe("gleitzeit config", () => {
       const { settings, unused } = JSON.parse(said.stdout)
       const user = "~/.config/gleitzeit/config.yml"
       assert.deepStrictEqual(settings, {
+        mcp: {
+          servers: {},
+          import: { value: [], from: "default" },
+          inputs: {},
+          program: { value: "/mcp", from: "GLEITZEIT_MCP_SERVER_PATH" }
+        },
         store: { value: `sqlite:${join(home, "digest/runs.db")}`, from: file },
         durability: { value: "process", from: user },
         debug: { value: false, from: file },
         providers: {
+          mcp: { use: { value: "mcp", from: "default" }, options: {} },
           ollama: {
             use: { value: "ollama", from: "default" },
             options: {
@@ -147,11 +154,11 @@ describe("gleitzeit config", () => {
           folder: { value: join(home, "digest/.gleitzeit/replay"), from: "default" }
         }
       })
-      assert.deepStrictEqual(unused, [{ key: "mcp.servers", from: "GLEITZEIT_MCP_SERVER_PATH" }])
+      assert.deepStrictEqual(unused, [])
       const { stdout } = yield* gz("config", "--config", file)
       assert.match(stdout, /^SETTING +VALUE +FROM\nstore +sqlite:/)
       assert.match(stdout, /\nsecrets\.KEY +variable MY_KEY +~\/\.gleitzeit\/config\.yaml\n/)
-      assert.match(stdout, /\nmcp\.servers +has no effect in this version +GLEITZEIT_MCP_SERVER_PATH\n$/)
+      assert.match(stdout, /\nmcp\.servers\.default +\/mcp +GLEITZEIT_MCP_SERVER_PATH\n/)
     })
   )
 
@@ -414,4 +421,7 @@ it("what is masked is what is named as a secret, and passwords in URLs", () => {
     ["llama3:8b@sha256", "llama3:8b@sha256"]
   ]
   for (const [url, shown] of urls) assert.strictEqual(Origins.masked("url", url), shown)
+  // says where a secret is; a default may be one
+  const references = { authorization: "Bearer ${secrets.A}", token: "${env:A}", key: "${A:-b}", secret: "a${A}" }
+  assert.deepStrictEqual(Origins.masked("env", references), { ...references, key: "***", secret: "***" })
 })

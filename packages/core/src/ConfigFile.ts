@@ -8,6 +8,7 @@ import { nearest } from "./Diagnostic.ts"
 import { ConfigurationError } from "./Errors.ts"
 import * as JsonSchemaCheck from "./JsonSchemaCheck.ts"
 import * as JsonText from "./JsonText.ts"
+import * as McpSection from "./McpSection.ts"
 import { fromValue } from "./Position.ts"
 import { Table } from "./Prices.ts"
 import type { Source as SecretSource } from "./Secrets.ts"
@@ -90,8 +91,9 @@ export const Config = Schema.Struct({
       table: Schema.optionalKey(Table)
     })
   ),
+  /** Servers of the Model Context Protocol. */
+  mcp: Schema.optionalKey(McpSection.Section),
   /** Accepted, without effect in this version. */
-  mcp: Schema.optionalKey(Later),
   execution: Schema.optionalKey(Later),
   batch: Schema.optionalKey(Later)
 })
@@ -190,7 +192,7 @@ const named = new Set(["providers", "stores", "secrets"])
 
 /** What no schema says. */
 const mistakes = (config: Config): ReadonlyArray<string> => {
-  const { persistence, providers = {}, secrets = {}, store, stores = {} } = config
+  const { mcp = {}, persistence, providers = {}, secrets = {}, store, stores = {} } = config
   const { path, db_path } = persistence?.sqlite ?? {}
   const both = (place: string, one: string, other: string) =>
     `${place}: \`${one}\` and \`${other}\` say the same, keep one`
@@ -198,6 +200,7 @@ const mistakes = (config: Config): ReadonlyArray<string> => {
     ...(store !== undefined && persistence !== undefined ? ["`store` and `persistence` say the same, keep one"] : []),
     ...(path !== undefined && db_path !== undefined ? [both("persistence.sqlite", "path", "db_path")] : []),
     ...Object.entries(providers).flatMap(([name, entry]) => providerMistakes(name, entry)),
+    ...McpSection.mistakes(mcp),
     ...Object.keys(stores).flatMap((scheme) =>
       scheme === "memory" || scheme === "none" || scheme === "sqlite"
         ? [`stores.${scheme}: ${scheme}: is built in, a store of a plug-in needs another scheme`]
@@ -226,7 +229,7 @@ const providerMistakes = (name: string, entry: Provider): ReadonlyArray<string> 
   return Object.keys(beside(entry)).flatMap((key) => {
     const place = `providers.${name}`
     if (Object.hasOwn(options, key)) return [`${place}: \`${key}\` stands here and under \`options\`, keep one`]
-    if (bundled.includes(use) || isLater(name, entry)) return []
+    if (bundled.includes(use)) return []
     const suggestion = nearest(key, own)
     const kind = entry.use === undefined ? nearest(name, bundled) : undefined
     const meant = kind === undefined ? "" : `; did you mean providers.${kind}?`
@@ -240,20 +243,14 @@ const providerMistakes = (name: string, entry: Provider): ReadonlyArray<string> 
   })
 }
 
-/** The first Gleitzeit knows a provider that this version does not have. */
-const isLater = (name: string, { use }: Provider): boolean => name === "mcp" && use === undefined
-
-const later = ["mcp", "execution", "batch"] as const
+const later = ["execution", "batch"] as const
 
 const sourceOf = (config: Config, { file, resolve }: Place): Source => {
   const said = <A>(key: string, value: A): Said<A> => ({ value, from: file, key })
-  const { debug, durability, files, persistence, prices, providers = {}, replay, secrets, store, stores } = config
+  const { debug, durability, files, mcp, persistence, prices, providers = {}, replay, secrets, store, stores } = config
   const sqlite = persistence?.sqlite?.path ?? persistence?.sqlite?.db_path
   const redis = persistence?.redis === undefined ? undefined : redisUrl(persistence.redis)
-  const unused = [
-    ...later.filter((key) => config[key] !== undefined),
-    ...Object.entries(providers).flatMap(([name, entry]) => (isLater(name, entry) ? [`providers.${name}`] : []))
-  ]
+  const unused = later.filter((key) => config[key] !== undefined)
   return {
     ...(store === undefined ? {} : { store: said("store", storeOf(store, resolve)) }),
     ...(persistence === undefined
@@ -268,9 +265,7 @@ const sourceOf = (config: Config, { file, resolve }: Place): Source => {
     ...(durability === undefined ? {} : { durability: said("durability", durability) }),
     ...(debug === undefined ? {} : { debug: said("debug", String(debug)) }),
     providers: Object.fromEntries(
-      Object.entries(providers).flatMap(([name, entry]) =>
-        isLater(name, entry) ? [] : [[name, providerOf(name, entry, said, resolve)]]
-      )
+      Object.entries(providers).map(([name, entry]) => [name, providerOf(name, entry, said, resolve)])
     ),
     ...(stores === undefined
       ? {}
@@ -291,6 +286,7 @@ const sourceOf = (config: Config, { file, resolve }: Place): Source => {
           )
         }),
     ...(files?.roots === undefined ? {} : { roots: said("files.roots", files.roots.map(resolve)) }),
+    ...(mcp === undefined ? {} : { mcp: mcpOf(mcp, said, resolve) }),
     ...(prices === undefined ? {} : { prices: pricesOf(prices, said) }),
     ...(replay === undefined
       ? {}
@@ -314,6 +310,24 @@ const pricesOf = ({ source, table }: NonNullable<Config["prices"]>, said: Say): 
     : {
         table: Object.fromEntries(
           Object.entries(table).map(([model, price]) => [model, said(`prices.table.${model}`, price)])
+        )
+      })
+})
+
+/** Paths of a server are made absolute where they are filled in. */
+const mcpOf = (section: McpSection.Section, said: Say, resolve: Resolve): NonNullable<Source["mcp"]> => ({
+  servers: Object.fromEntries(
+    McpSection.servers(section).map(({ name, place, server }) => [
+      name,
+      said(place, { ...server, folder: resolve(".") })
+    ])
+  ),
+  ...(section.import === undefined ? {} : { imports: said("mcp.import", section.import.map(resolve)) }),
+  ...(section.inputs === undefined
+    ? {}
+    : {
+        inputs: Object.fromEntries(
+          Object.entries(section.inputs).map(([name, value]) => [name, said(`mcp.inputs.${name}`, value)])
         )
       })
 })

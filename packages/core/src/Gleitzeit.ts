@@ -211,19 +211,32 @@ const make = Effect.fnUntraced(function* (
   const own = yield* Effect.scope
   if (recover) yield* Effect.forkScoped(custody.recover(scope))
 
-  /** Who may be missing where nobody serves a method: a plug-in that cannot be loaded says why. */
+  /** Who may be missing where nobody serves a method: a plug-in that cannot be loaded says why, and so does a part of one. */
   const explained = (diagnostics: ReadonlyArray<Diagnostic>): Effect.Effect<ReadonlyArray<Diagnostic>> =>
-    diagnostics.every(({ code }) => code !== "no-provider")
+    diagnostics.every(({ code }) => code !== "no-provider" && code !== "unknown-method")
       ? Effect.succeed(diagnostics)
       : Effect.gen(function* () {
           const silent: Array<string> = []
-          for (const { contracts, name } of yield* providers.all) {
-            const said = yield* Effect.result(contracts)
+          /** By protocol. */
+          const lacking = new Map<string, string>()
+          for (const provider of yield* providers.all) {
+            const { name } = provider
+            const said = yield* Effect.result(provider.contracts)
+            // known once it has been asked
+            const { protocol } = provider
             if (Result.isFailure(said)) silent.push(`; "${name}" cannot be asked: ${said.failure.message}`)
+            // one that was not started to say what it can do has all of it
+            else if (provider.isChecked === true && diagnostics.some((one) => isLacking(one, protocol))) {
+              const { details, status } = yield* provider.health
+              const reason = isObject(details) ? details["reason"] : undefined
+              if (status === "healthy" || typeof reason !== "string") continue
+              lacking.set(protocol, `${lacking.get(protocol) ?? ""}; "${name}" is ${status}: ${reason}`)
+            }
           }
-          if (silent.length === 0) return diagnostics
           return diagnostics.map((one) => {
-            if (one.code !== "no-provider") return one
+            const [, why = ""] = [...lacking].find(([protocol]) => isLacking(one, protocol)) ?? []
+            if (why !== "") return { ...one, message: one.message + why }
+            if (one.code !== "no-provider" || silent.length === 0) return one
             // what nobody here knows of may be just what was meant
             const { suggestion: _, ...rest } = one
             return { ...rest, message: one.message + silent.join("") }
@@ -527,6 +540,10 @@ const single = (
     outputs: { result: "${call}" }
   }
 }
+
+/** A method that nobody of the protocol has. */
+const isLacking = ({ code, message }: Diagnostic, protocol: string): boolean =>
+  code === "unknown-method" && message.includes(`${protocol} has no method "`)
 
 const literal = <A extends Schema.Json>(json: A): A =>
   // Safe: only the texts in it change.

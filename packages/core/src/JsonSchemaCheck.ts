@@ -26,8 +26,13 @@ export const check = (
 }
 
 /** An issue with its place in front, as a message inside of another has it. */
-export const inWords = ({ message, path }: Pick<Issue, "message" | "path">): string =>
-  path.length === 0 ? message : `"${path.join(".")}" ${message}`
+export const inWords = ({ message, path }: Pick<Issue, "message" | "path">): string => {
+  if (path.length === 0) return message
+  const place = `"${path.join(".")}"`
+  // what is not known is named by its message
+  const own = `"${path.at(-1)}"`
+  return message.startsWith(`${own} is not known here`) ? place + message.slice(own.length) : `${place} ${message}`
+}
 
 /** What a text given on a command line stands for: `5` is 5 where a number is wanted, JSON where a list or mapping is. */
 export const coerce = (schema: JsonSchema.JsonSchema, text: string): Schema.Json => {

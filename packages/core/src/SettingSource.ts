@@ -3,6 +3,7 @@
  * value by value, the first wins; maps merge, lists replace.
  */
 import type { Schema } from "effect"
+import type * as McpSection from "./McpSection.ts"
 import type { Price } from "./Prices.ts"
 import type { Source as SecretSource } from "./Secrets.ts"
 
@@ -32,6 +33,12 @@ export type Options = { readonly [key: string]: Said<Schema.Json> }
 /** Who knows prices that no table says. */
 export type PriceSource = "genai-prices" | "none"
 
+/** A server of MCP as a file has it. */
+export interface McpServer extends McpSection.Server {
+  /** Absolute: what its paths are relative to. */
+  readonly folder: string
+}
+
 export interface Source {
   /** A URL. */
   readonly store?: Said<string>
@@ -53,12 +60,20 @@ export interface Source {
     readonly source?: Said<PriceSource>
     readonly table?: { readonly [model: string]: Said<Price> }
   }
+  readonly mcp?: {
+    readonly servers?: { readonly [name: string]: Said<McpServer> }
+    /** Files, absolute. */
+    readonly imports?: Said<ReadonlyArray<string>>
+    readonly inputs?: { readonly [name: string]: Said<string> }
+    /** A program that is the server `default`. */
+    readonly program?: Said<string>
+  }
   /** Keys that are accepted and have no effect. */
   readonly unused?: ReadonlyArray<Setting<string>>
 }
 
 /** Kinds of providers that come with the command line. What stands beside their `use` is an option too. */
-export const bundled: ReadonlyArray<string> = ["ollama", "python", "remote", "agent"]
+export const bundled: ReadonlyArray<string> = ["ollama", "python", "remote", "agent", "mcp"]
 
 /**
  * The URL that the first source chooses which says anything of the store. A source that only names a kind takes the

@@ -20,7 +20,7 @@ export type { StoreUrl } from "./SettingText.ts"
 
 /** A provider, or the plug-in of a store. */
 export interface ProviderSetting {
-  /** A kind that comes with the program (`ollama`, `python`, `agent`, `remote`), a package, or a path. Default: the name. */
+  /** A kind that comes with the program (`ollama`, `python`, `agent`, `remote`, `mcp`), a package, or a path. Default: the name. */
   readonly use: Setting<string>
   readonly options: { readonly [key: string]: Setting<Schema.Json> }
 }
@@ -31,8 +31,9 @@ export interface Settings {
   readonly durability: Setting<"process" | "power">
   readonly debug: Setting<boolean>
   /**
-   * By name. `ollama`, `python` and `agent` are there unless a file says `enabled: false`. `ollama.endpoint` is a URL
-   * with scheme and without a path of its own; `python.python` an interpreter's path or name.
+   * By name. `ollama`, `python` and `agent` are there unless a file says `enabled: false`, and so is `mcp` where there
+   * is a server. `ollama.endpoint` is a URL with scheme and without a path of its own; `python.python` an interpreter's
+   * path or name.
    */
   readonly providers: { readonly [name: string]: ProviderSetting }
   /** Stores of plug-ins, by the scheme of their URLs. */
@@ -45,6 +46,17 @@ export interface Settings {
     readonly source: Setting<SettingSource.PriceSource>
     /** By model, as in `Prices.Table`. */
     readonly table: { readonly [model: string]: Setting<Price> }
+  }
+  /** Servers of the Model Context Protocol. */
+  readonly mcp: {
+    /** By name. One that two files have is the first one's alone. */
+    readonly servers: { readonly [name: string]: Setting<SettingSource.McpServer> }
+    /** Files of other programs that name servers, absolute. */
+    readonly imports: Setting<ReadonlyArray<string>>
+    /** What stands for `${input:NAME}`. */
+    readonly inputs: { readonly [name: string]: Setting<string> }
+    /** A program that is the server `default`. */
+    readonly program?: Setting<string>
   }
   readonly replay: {
     /** Whether calls are recorded, or answered from recordings. Default `off`. */
@@ -111,7 +123,7 @@ export const environment: Effect.Effect<Source> = Effect.gen(function* () {
       (yield* said("GLEITZEIT_OLLAMA_URL")) ?? (yield* said("OLLAMA_HOST")),
       yield* said("GLEITZEIT_PYTHON")
     ),
-    ...(mcp === undefined ? {} : { unused: [{ value: "mcp.servers", from: mcp.from }] })
+    ...(mcp === undefined ? {} : { mcp: { program: mcp } })
   }
 })
 
@@ -131,7 +143,12 @@ export const resolve = (
     ): Effect.Effect<Setting<A>, ConfigurationError> =>
       given === undefined ? Effect.succeed({ value: byDefault, from: "default" }) : used(given, parse)
     const stores = SettingSource.entries(sources.map(({ stores }) => stores))
-    const providers = SettingSource.entries([...sources.map(({ providers }) => providers), defaults])
+    const mcp = mcpOf(sources)
+    const isServed = mcp.program !== undefined || mcp.imports.value.length > 0 || Object.keys(mcp.servers).length > 0
+    const providers = SettingSource.entries([
+      ...sources.map(({ providers }) => providers),
+      isServed ? { ...defaults, mcp: {} } : defaults
+    ])
     const first = <K extends "durability" | "debug" | "roots">(key: K): Source[K] | undefined =>
       sources.find((source) => source[key] !== undefined)?.[key]
     const made = Object.fromEntries(
@@ -147,9 +164,7 @@ export const resolve = (
       debug: yield* read(first("debug"), false, SettingText.onOff),
       providers: made,
       stores: Object.fromEntries([...stores].map(([scheme, entry]) => [scheme, plain(entry)])),
-      secrets: Object.fromEntries(
-        [...SettingSource.firsts(sources.map(({ secrets }) => secrets))].map(([name, said]) => [name, setting(said)])
-      ),
+      secrets: settings(sources.map(({ secrets }) => secrets)),
       roots: setting(first("roots") ?? { value: [], from: "default" }),
       prices: {
         source: setting(
@@ -158,13 +173,9 @@ export const resolve = (
             from: "default"
           }
         ),
-        table: Object.fromEntries(
-          [...SettingSource.firsts(sources.map(({ prices }) => prices?.table))].map(([model, said]) => [
-            model,
-            setting(said)
-          ])
-        )
+        table: settings(sources.map(({ prices }) => prices?.table))
       },
+      mcp,
       replay: {
         mode: yield* read<Mode>(
           sources.find(({ replay }) => replay?.mode !== undefined)?.replay?.mode,
@@ -210,6 +221,23 @@ const bundledProviders = (
   ...(endpoint === undefined ? {} : { ollama: { options: { endpoint } } }),
   ...(python === undefined ? {} : { python: { options: { python } } })
 })
+
+const mcpOf = (sources: ReadonlyArray<Source>): Settings["mcp"] => {
+  const imports = sources.find(({ mcp }) => mcp?.imports !== undefined)?.mcp?.imports
+  const program = sources.find(({ mcp }) => mcp?.program !== undefined)?.mcp?.program
+  return {
+    servers: settings(sources.map(({ mcp }) => mcp?.servers)),
+    imports: setting(imports ?? { value: [], from: "default" }),
+    inputs: settings(sources.map(({ mcp }) => mcp?.inputs)),
+    ...(program === undefined ? {} : { program: setting(program) })
+  }
+}
+
+/** Of each name what the first says who says something. */
+const settings = <A>(
+  all: ReadonlyArray<{ readonly [name: string]: Said<A> } | undefined>
+): { readonly [name: string]: Setting<A> } =>
+  Object.fromEntries([...SettingSource.firsts(all)].map(([name, said]) => [name, setting(said)]))
 
 /** Without what was not said. */
 const known = <K extends string, A>(all: { readonly [k in K]: A | undefined }): { readonly [k in K]?: A } => {

@@ -125,13 +125,93 @@ describe("a configuration file", () => {
       })
       assert.deepStrictEqual(
         settings.unused.map(({ value }) => value),
-        ["mcp", "execution", "batch", "providers.mcp"]
+        ["execution", "batch"]
       )
       const memory = yield* load({ persistence: { backend: "none" } })
       assert.deepStrictEqual(memory.store.value, { _tag: "Memory" })
       assert.strictEqual(
         yield* refused({ persistence: { backend: "redis", redis: { url: "redis://localhost" } } }),
         `${from}: persistence.redis: a store on Redis is not in this version; use memory: or sqlite:PATH`
+      )
+    })
+  )
+
+  it.effect("names MCP servers as a list or by name, each with the folder that its paths are relative to", () =>
+    Effect.gen(function* () {
+      const fs = {
+        connection_type: "stdio" as const,
+        command: ["npx", "fs"],
+        env: { TOKEN: "${TOKEN}", DEPTH: 3 },
+        cwd: "data"
+      }
+      const said = { ...fs, folder: "/work/digest" }
+      for (const servers of [[{ name: "fs", ...fs }], { fs }]) {
+        const { mcp, providers } = yield* load({ mcp: { servers, import: ["~/a.json"], inputs: { key: "${KEY}" } } })
+        assert.deepStrictEqual(mcp, {
+          servers: { fs: { value: said, from } },
+          imports: { value: ["/home/ada/a.json"], from },
+          inputs: { key: { value: "${KEY}", from } }
+        })
+        assert.deepStrictEqual(providers["mcp"], { use: { value: "mcp", from: "default" }, options: {} })
+      }
+      assert.isUndefined((yield* load({ mcp: {} })).providers["mcp"])
+      assert.isUndefined(
+        (yield* load({ mcp: { servers: { fs } }, providers: { mcp: { enabled: false } } })).providers["mcp"]
+      )
+    })
+  )
+
+  it.effect("has a server of MCP as a whole: another file of that name adds nothing to it", () =>
+    Effect.gen(function* () {
+      const { mcp } = yield* load(
+        { mcp: { servers: { a: { command: "ours" } } } },
+        { mcp: { servers: { a: { command: "theirs", env: { TOKEN: "t" } }, b: { command: "b" } }, import: ["b.json"] } }
+      )
+      assert.deepStrictEqual(mcp.servers["a"], { value: { command: "ours", folder: "/work/digest" }, from })
+      assert.strictEqual(mcp.servers["b"]?.from, "~/config.yaml")
+      assert.deepStrictEqual(mcp.imports, { value: ["/work/digest/b.json"], from: "~/config.yaml" })
+    })
+  )
+
+  it.effect("that has mistakes in a server of MCP names the place, and no value", () =>
+    Effect.gen(function* () {
+      const mistakes = (servers: unknown) => refused({ mcp: { servers } })
+      assert.strictEqual(
+        yield* mistakes([{ name: "a", comand: "hush" }]),
+        `${from}: mcp.servers[0]: unknown key "comand", did you mean "command"?`
+      )
+      assert.strictEqual(yield* mistakes([{ command: "hush" }]), `${from}: mcp.servers[0]: missing "name"`)
+      const twice = yield* mistakes({ a: { command: "x", url: "http://hush", startup_timeout: "hush" }, b: {} })
+      assert.strictEqual(
+        twice,
+        [
+          `${from}: 3 mistakes`,
+          "mcp.servers.a.startup_timeout: expected seconds, or a duration such as 250ms, 30s, 5m, 1h or 2d",
+          "mcp.servers.a: has a `command` and a `url`, keep one",
+          "mcp.servers.b: expected a `command` or a `url`"
+        ].join("\n")
+      )
+      assert.strictEqual(
+        yield* mistakes({ a: { command: "x", headers: {} }, b: { url: "http://x", env: {}, args: [] } }),
+        [
+          `${from}: 3 mistakes`,
+          "mcp.servers.a.headers: goes with a `url`, and not with a `command`",
+          "mcp.servers.b.args: goes with a `command`, and not with a `url`",
+          "mcp.servers.b.env: goes with a `command`, and not with a `url`"
+        ].join("\n")
+      )
+      assert.strictEqual(
+        yield* mistakes([
+          { name: "a", command: "x" },
+          { name: "a", command: "y" }
+        ]),
+        `${from}: mcp.servers[1]: "a" is the name of mcp.servers[0] too, keep one of them`
+      )
+      assert.deepStrictEqual(
+        yield* load({ mcp: { servers: { a: { disabled: true } } } }).pipe(
+          Effect.map(({ mcp }) => Object.keys(mcp.servers))
+        ),
+        ["a"]
       )
     })
   )

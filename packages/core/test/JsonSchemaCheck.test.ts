@@ -59,6 +59,16 @@ describe("check", () => {
     assert.deepStrictEqual(issues(schema, { x1: 1 }), ['x1 | "x1" is not known here, expected b'])
   })
 
+  it("says in words which name is not known once, with its place", () => {
+    const schema = {
+      properties: { a: { properties: { b: {} }, additionalProperties: false } },
+      additionalProperties: false
+    }
+    const words = (value: Schema.Json) => JsonSchemaCheck.check(schema, value).map(JsonSchemaCheck.inWords)
+    assert.deepStrictEqual(words({ x: 1 }), ['"x" is not known here, expected a'])
+    assert.deepStrictEqual(words({ a: { x: 1 } }), ['"a.x" is not known here, expected b'])
+  })
+
   it("names the place, and nothing that is right beside it", () => {
     const schema = {
       type: "object",

@@ -21,6 +21,7 @@ describe("Settings", () => {
     Effect.gen(function* () {
       const settings = yield* load({})
       assert.deepStrictEqual(settings, {
+        mcp: { servers: {}, imports: { value: [], from: "default" }, inputs: {} },
         store: {
           value: { _tag: "Sqlite", filename: "/home/ada/.local/share/gleitzeit/gleitzeit.db" },
           from: "default"
@@ -112,10 +113,13 @@ describe("Settings", () => {
     })
   )
 
-  it.effect("what has no effect in this version is named", () =>
+  it.effect("a program may be the one server of MCP", () =>
     Effect.gen(function* () {
-      const { unused } = yield* load({ GLEITZEIT_MCP_SERVER_PATH: "/mcp" })
-      assert.deepStrictEqual(unused, [{ value: "mcp.servers", from: "GLEITZEIT_MCP_SERVER_PATH" }])
+      const { mcp, providers, unused } = yield* load({ GLEITZEIT_MCP_SERVER_PATH: "/mcp" })
+      assert.deepStrictEqual(mcp.program, { value: "/mcp", from: "GLEITZEIT_MCP_SERVER_PATH" })
+      assert.deepStrictEqual(unused, [])
+      assert.isDefined(providers["mcp"])
+      assert.isUndefined((yield* load({})).providers["mcp"])
     })
   )
 

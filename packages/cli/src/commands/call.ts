@@ -40,45 +40,7 @@ export const call = Command.make(
     ),
     simulate: Bundle.simulateFlag
   },
-  Effect.fn("gleitzeit.call")(function* ({ method, params: written, provider, timeout }) {
-    const output = yield* Output
-    const gleitzeit = yield* Gleitzeit.Gleitzeit
-    const contracts = yield* gleitzeit.contracts
-    const contract = MethodName.find(contracts, method)
-    if (contract === undefined) {
-      const { choose } = yield* Providers.Providers
-      // a plug-in that cannot be loaded says why nobody serves it
-      const failure = yield* Effect.flip(choose(method, {}))
-      return yield* Effect.fail(
-        failure instanceof Errors.MethodNotFound ? unknownMethod(method, failure.known) : failure
-      )
-    }
-    const params = yield* read(written, contract.params)
-    const { run } = yield* spinning(
-      method,
-      gleitzeit.call(method, params, {
-        folder: process.cwd(),
-        ...(Option.isNone(provider) ? {} : { provider: provider.value }),
-        ...(Option.isNone(timeout) ? {} : { timeout: timeout.value * 1000 })
-      })
-    ).pipe(Effect.catchTag("InvalidWorkflow", (error) => Effect.fail(withoutPlaces(error))))
-    const report = yield* gleitzeit.get(run)
-    if (report.status === "waiting") {
-      return yield* goOn(run, { watch: false, since: yield* Clock.currentTimeMillis })
-    }
-    const [task] = Object.values(report.tasks)
-    if (output.options.json) yield* output.json(report)
-    else if (task?.result !== undefined) {
-      const { verbose } = output.options
-      yield* output.data(verbose ? JSON.stringify(task.result, null, 2) : View.readable(task.result))
-    } else if (task?.error !== undefined) yield* output.note(Fault.text(task.error, output.style))
-    if (!output.options.json) {
-      for (const line of Caveats.lines([[method, task?.result]], output.style)) yield* output.note(line)
-    }
-    if (task?.simulated === true) yield* output.note(View.simulatedNotice([method], output.style))
-    const exit = ExitCode.ofReport(report)
-    if (exit !== ExitCode.ok) return yield* new ExitCode.Ended({ exit })
-  })
+  Effect.fn("gleitzeit.call")(({ method, params, provider, timeout }) => called(method, params, { provider, timeout }))
 ).pipe(
   Command.withDescription("Call one method without a file, as a run of its own"),
   Command.withShortDescription("Call one method without a file"),
@@ -88,6 +50,56 @@ export const call = Command.make(
   ]),
   Command.provide(({ simulate }) => Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate) }))
 )
+
+/** Calls it as a run of its own and shows what comes of it. `written`: as the command line has the params. */
+export const called = Effect.fnUntraced(function* (
+  method: string,
+  written: ReadonlyArray<string>,
+  {
+    provider,
+    timeout
+  }: {
+    readonly provider: Option.Option<string>
+    /** Seconds. */
+    readonly timeout: Option.Option<number>
+  }
+) {
+  const output = yield* Output
+  const gleitzeit = yield* Gleitzeit.Gleitzeit
+  const contracts = yield* gleitzeit.contracts
+  const contract = MethodName.find(contracts, method)
+  if (contract === undefined) {
+    const { choose } = yield* Providers.Providers
+    // a plug-in that cannot be loaded says why nobody serves it
+    const failure = yield* Effect.flip(choose(method, {}))
+    return yield* Effect.fail(failure instanceof Errors.MethodNotFound ? unknownMethod(method, failure.known) : failure)
+  }
+  const params = yield* read(written, contract.params)
+  const { run } = yield* spinning(
+    method,
+    gleitzeit.call(method, params, {
+      folder: process.cwd(),
+      ...(Option.isNone(provider) ? {} : { provider: provider.value }),
+      ...(Option.isNone(timeout) ? {} : { timeout: timeout.value * 1000 })
+    })
+  ).pipe(Effect.catchTag("InvalidWorkflow", (error) => Effect.fail(withoutPlaces(error))))
+  const report = yield* gleitzeit.get(run)
+  if (report.status === "waiting") {
+    return yield* goOn(run, { watch: false, since: yield* Clock.currentTimeMillis })
+  }
+  const [task] = Object.values(report.tasks)
+  if (output.options.json) yield* output.json(report)
+  else if (task?.result !== undefined) {
+    const { verbose } = output.options
+    yield* output.data(verbose ? JSON.stringify(task.result, null, 2) : View.readable(task.result))
+  } else if (task?.error !== undefined) yield* output.note(Fault.text(task.error, output.style))
+  if (!output.options.json) {
+    for (const line of Caveats.lines([[method, task?.result]], output.style)) yield* output.note(line)
+  }
+  if (task?.simulated === true) yield* output.note(View.simulatedNotice([method], output.style))
+  const exit = ExitCode.ofReport(report)
+  if (exit !== ExitCode.ok) return yield* new ExitCode.Ended({ exit })
+})
 
 // internal
 

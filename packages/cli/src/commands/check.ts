@@ -6,6 +6,7 @@ import { Argument, Command } from "../Cli.ts"
 import * as Documents from "../Documents.ts"
 import * as ExitCode from "../ExitCode.ts"
 import * as Fault from "../Fault.ts"
+import { McpDuty } from "../McpDuty.ts"
 import { Output } from "../Output.ts"
 import * as Text from "../Text.ts"
 
@@ -23,7 +24,9 @@ export const check = Command.make(
     const gleitzeit = yield* Gleitzeit.Gleitzeit
     const sources = yield* Effect.forEach(files, (file) => Documents.read(file))
     const all: Array<Diagnostic.Diagnostic> = []
+    const duty = yield* McpDuty
     for (const source of sources) {
+      yield* duty.read(source.text)
       const { diagnostics } = yield* gleitzeit.check(source)
       all.push(...diagnostics)
     }
@@ -41,5 +44,5 @@ export const check = Command.make(
 ).pipe(
   Command.withDescription("Find every mistake in workflow files, with line and column, without running anything"),
   Command.withShortDescription("Find mistakes without running anything"),
-  Command.provide(() => Bundle.layer({ store: "none" }))
+  Command.provide(() => Bundle.layer({ store: "none", mcp: "named" }))
 )

@@ -11,6 +11,7 @@ import * as Fault from "../Fault.ts"
 import * as Inputs from "../Inputs.ts"
 import * as Machine from "../Machine.ts"
 import * as Mermaid from "../Mermaid.ts"
+import { McpDuty } from "../McpDuty.ts"
 import { Output } from "../Output.ts"
 import { spinning } from "../Spinner.ts"
 import type { Style } from "../Style.ts"
@@ -44,6 +45,7 @@ export const plan = Command.make(
     if (mermaid && output.options.json)
       return yield* new UsageError({ issue: "--mermaid and --json exclude each other" })
     const source = yield* Documents.read(file)
+    yield* (yield* McpDuty).read(source.text)
     const { diagnostics, locate, workflow } = yield* gleitzeit.check(source)
     if (workflow === undefined) return yield* new Errors.InvalidWorkflow({ diagnostics })
     if (diagnostics.length > 0 && !output.options.quiet && !output.options.json) {
@@ -79,7 +81,11 @@ export const plan = Command.make(
   Command.provide(({ simulate }) =>
     Layer.unwrap(
       Effect.map(Machine.settings, ({ store }) =>
-        Bundle.layer({ store: isThere(store.value) ? "given" : "none", simulate: Option.getOrUndefined(simulate) })
+        Bundle.layer({
+          store: isThere(store.value) ? "given" : "none",
+          simulate: Option.getOrUndefined(simulate),
+          mcp: "named"
+        })
       )
     )
   )

@@ -13,6 +13,7 @@ import { goOn } from "../GoOn.ts"
 import * as Inputs from "../Inputs.ts"
 import * as Interrupted from "../Interrupted.ts"
 import * as Invocation from "../Invocation.ts"
+import { McpDuty } from "../McpDuty.ts"
 import { Output } from "../Output.ts"
 
 export const run = Command.make(
@@ -73,6 +74,7 @@ export const run = Command.make(
       return yield* new UsageError({ issue: `--budget: ${limits.failure}` })
     }
     const source = yield* Documents.read(file)
+    yield* (yield* McpDuty).read(source.text)
     const { diagnostics, workflow } = yield* gleitzeit.check(source)
     if (workflow === undefined) return yield* new Errors.InvalidWorkflow({ diagnostics })
     if (diagnostics.length > 0 && !output.options.quiet) yield* output.note(Fault.diagnostics(diagnostics, output))
@@ -107,7 +109,9 @@ export const run = Command.make(
     },
     { command: "gleitzeit run research.yaml --json > report.json", description: "For a program to read" }
   ]),
-  Command.provide(({ simulate }) => Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate) }))
+  Command.provide(({ simulate }) =>
+    Bundle.layer({ store: "given", simulate: Option.getOrUndefined(simulate), mcp: "named" })
+  )
 )
 
 // internal
