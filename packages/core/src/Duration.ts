@@ -18,7 +18,8 @@ export const parse = (value: string | number): Result.Result<number, string> => 
     return Result.fail(`"${shown}" is no duration, expected ${expected}`)
   }
   if (Number.isNaN(milliseconds)) return Result.fail(`the duration is not a number, expected ${expected}`)
-  if (milliseconds < 0) return Result.fail(`a duration cannot be negative, expected ${expected}`)
+  if (milliseconds < 0 || Object.is(milliseconds, -0))
+    return Result.fail(`a duration cannot be negative, expected ${expected}`)
   const rounded = Math.round(milliseconds)
   return rounded > Number.MAX_SAFE_INTEGER
     ? Result.fail("the duration is too long, expected at most 100,000,000 days")

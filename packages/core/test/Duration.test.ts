@@ -28,6 +28,7 @@ describe("parse", () => {
     assert.strictEqual(parse(""), `"" is no duration, ${expected}`)
     assert.strictEqual(parse(-1), `a duration cannot be negative, ${expected}`)
     assert.strictEqual(parse("-1"), `a duration cannot be negative, ${expected}`)
+    assert.strictEqual(parse("-0"), `a duration cannot be negative, ${expected}`)
     assert.strictEqual(parse(Number.NaN), `the duration is not a number, ${expected}`)
     assert.strictEqual(parse(Infinity), "the duration is too long, expected at most 100,000,000 days")
     assert.strictEqual(parse("9".repeat(90)), "the duration is too long, expected at most 100,000,000 days")
