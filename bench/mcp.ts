@@ -15,6 +15,7 @@ import type { Server } from "@gleitzeit/provider-mcp/Server"
 import { plain } from "@gleitzeit/provider-mcp/ServerEntry"
 import { Effect } from "effect"
 import { join } from "node:path"
+import { context } from "../packages/core/test/context.ts"
 
 const calls = Number(process.argv[2] ?? 2000)
 const rounds = 5
@@ -23,17 +24,6 @@ const bin = (name: string) => join(import.meta.dirname, "../packages/provider-mc
 
 const server = (name: string, command: string, args: ReadonlyArray<string> = []): Server =>
   plain(name, { _tag: "Stdio", command, args, env: {} }, [])
-
-const task: TaskContext.TaskContext["Service"] = {
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "key",
-  emit: () => Effect.void,
-  usage: () => Effect.void,
-  call: () => Effect.die(new Error("nobody calls")),
-  suspend: () => Effect.die(new Error("nobody asks"))
-}
 
 const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
@@ -62,7 +52,7 @@ const overhead = Effect.gen(function* () {
   yield* Effect.promise(() => client.connect(transport))
   yield* connection.tools
   yield* Effect.promise(() => client.listTools())
-  const hub = Effect.provideService(connection.call("echo", args), TaskContext.TaskContext, task)
+  const hub = Effect.provideService(connection.call("echo", args), TaskContext.TaskContext, context())
   const bare = Effect.promise(() => client.callTool({ name: "echo", arguments: args }))
   yield* timed(hub)
   yield* timed(bare)

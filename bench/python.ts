@@ -11,6 +11,7 @@ import { Effect, Exit, Scope } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { PythonProvider } from "@gleitzeit/provider-python"
+import { context } from "../packages/core/test/context.ts"
 import { median } from "./Child.ts"
 
 const rounds = Number(process.argv[2] ?? 25)
@@ -25,21 +26,10 @@ const scope = Effect.runSync(Scope.make())
 const open = (scope: Scope.Scope, concurrency = 8) =>
   Effect.runPromise(Scope.provide(PythonProvider.make({ command: python, concurrency }), scope))
 
-const context: TaskContext.TaskContext["Service"] = {
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "run/task",
-  emit: () => Effect.void,
-  usage: () => Effect.void,
-  call: () => Effect.die("not called"),
-  suspend: () => Effect.die("not called")
-}
-
 const run = (provider: Provider.Provider, code: string, sandbox: string): Promise<unknown> =>
   Effect.runPromise(
     Effect.map(
-      Effect.provideService(provider.call("python/execute", { code, sandbox }), TaskContext.TaskContext, context),
+      Effect.provideService(provider.call("python/execute", { code, sandbox }), TaskContext.TaskContext, context()),
       // Safe: a result of python/execute has one.
       (answer) => (answer as { readonly result: unknown }).result
     )
@@ -101,10 +91,13 @@ for (const level of levels) {
 const waiting = "import os, time\nprint(os.getpid(), os.getppid(), flush=True)\ntime.sleep(2)"
 const pids = await new Promise<ReadonlyArray<string>>((found, failed) => {
   Effect.runFork(
-    Effect.provideService(provider.call("python/execute", { code: waiting }), TaskContext.TaskContext, {
-      ...context,
-      emit: (chunk) => Effect.sync(() => chunk._tag === "Log" && found(chunk.message.split(" ")))
-    })
+    Effect.provideService(
+      provider.call("python/execute", { code: waiting }),
+      TaskContext.TaskContext,
+      context((chunk) => {
+        if (chunk._tag === "Log") found(chunk.message.split(" "))
+      })
+    )
   )
   setTimeout(() => failed(new Error("the child says nothing")), 10_000).unref()
 })

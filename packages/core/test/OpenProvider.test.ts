@@ -4,6 +4,7 @@ import { ProviderUnavailable } from "../src/Errors.ts"
 import * as Provider from "../src/Provider.ts"
 import * as Providers from "../src/Providers.ts"
 import { TaskContext } from "../src/TaskContext.ts"
+import { context } from "./context.ts"
 
 const add: Provider.Offer = {
   method: "sum/add",
@@ -30,16 +31,7 @@ const sumOf = (params: Schema.Json): number =>
   Object.values(params ?? {}).reduce<number>((sum, value) => sum + Number(value), 0)
 
 const call = (provider: Provider.Provider, method: string, params: Schema.Json) =>
-  Effect.provideService(provider.call(method, params), TaskContext, {
-    run: "run",
-    task: "task",
-    attempt: 1,
-    idempotencyKey: "run/task",
-    emit: () => Effect.void,
-    usage: () => Effect.void,
-    call: () => Effect.die("not used"),
-    suspend: () => Effect.die("not used")
-  })
+  Effect.provideService(provider.call(method, params), TaskContext, context())
 
 describe("a provider of an open protocol", () => {
   it.effect("that dies of saying what it can do fails, and others go on", () =>

@@ -6,6 +6,7 @@ import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProvidersModule from "../src/Providers.ts"
 import { TaskContext } from "../src/TaskContext.ts"
+import { context } from "./context.ts"
 
 const { Providers } = ProvidersModule
 
@@ -35,18 +36,8 @@ const spec: Provider.Spec<typeof TestV1.methods> = {
 }
 const make = (more: Partial<typeof spec> = {}) => Provider.make(TestV1, { ...spec, ...more })
 
-const context: TaskContext["Service"] = {
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "run/task",
-  emit: () => Effect.void,
-  usage: () => Effect.void,
-  call: () => Effect.die("not used"),
-  suspend: () => Effect.die("not used")
-}
 const call = (provider: Provider.Provider, method: string, params: Schema.Json) =>
-  Effect.provideService(provider.call(method, params), TaskContext, context)
+  Effect.provideService(provider.call(method, params), TaskContext, context())
 
 describe("a provider", () => {
   it.effect("gives its handlers decoded params, and the caller an encoded result", () =>

@@ -3,18 +3,10 @@ import { type Json, type Task, TaskContext } from "@gleitzeit/core"
 import { Effect, type Schema } from "effect"
 import { kill } from "node:process"
 import { existsSync, readFileSync } from "node:fs"
+import { context } from "../../core/test/context.ts"
 import type { Connection } from "../src/Connection.ts"
 
-export const context = (emit: (chunk: Task.Chunk) => void = () => {}): TaskContext.TaskContext["Service"] => ({
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "key",
-  emit: (chunk) => Effect.sync(() => emit(chunk)),
-  usage: () => Effect.void,
-  call: () => Effect.die(new Error("nobody calls")),
-  suspend: () => Effect.die(new Error("nobody asks"))
-})
+export { context }
 
 export const call = (
   connection: Connection,

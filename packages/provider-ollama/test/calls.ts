@@ -3,19 +3,11 @@ import { LlmV1, Provider, Providers, TaskContext, type Task } from "@gleitzeit/c
 import { MiniOllama } from "@gleitzeit/mini-ollama"
 import { Effect, Layer, type Schema, type Scope } from "effect"
 import { createServer, type RequestListener, type Server } from "node:http"
+import { context } from "../../core/test/context.ts"
 import { OllamaProvider } from "../src/index.ts"
 
 /** A context that nobody listens to. */
-export const quiet: TaskContext.TaskContext["Service"] = {
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "run/task",
-  emit: () => Effect.void,
-  usage: () => Effect.void,
-  call: () => Effect.die("not used"),
-  suspend: () => Effect.die("not used")
-}
+export const quiet = context()
 
 /** The URL of a server that answers so. */
 export const listening = (answer: RequestListener) =>

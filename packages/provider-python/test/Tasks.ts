@@ -1,22 +1,13 @@
 /** What the tests share: tasks on a provider of their own, and code with references as core hands it over. */
 import { type Contract, type Failure, Provider, TaskContext } from "@gleitzeit/core"
 import { Effect, Result, type Schema, Scope } from "effect"
+import { context } from "../../core/test/context.ts"
 import { PythonProvider } from "../src/index.ts"
 import { real } from "./Interpreters.ts"
 
 export type Chunk = Parameters<TaskContext.TaskContext["Service"]["emit"]>[0]
 
-/** A context that nobody but the test listens to. */
-export const context = (emit: (chunk: Chunk) => void = () => {}): TaskContext.TaskContext["Service"] => ({
-  run: "run",
-  task: "task",
-  attempt: 1,
-  idempotencyKey: "run/task",
-  emit: (chunk) => Effect.sync(() => emit(chunk)),
-  usage: () => Effect.void,
-  call: () => Effect.die("not called"),
-  suspend: () => Effect.die("not called")
-})
+export { context }
 
 export const call = (
   provider: Provider.Provider,
